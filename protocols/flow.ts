@@ -1,0 +1,53 @@
+/**
+ * What is known of one flow (a TCP connection or UDP exchange) that carries a plant protocol.
+ * Decode owns and updates the object; observers and record builders read it.
+ */
+
+export type Protocol = 'modbus' | 'opcua';
+
+/** How client and server were told apart (FIELDS.md section 3); never by the smaller port. */
+export type RoleSource = 'syn' | 'hello' | 'port' | 'pduShape' | 'configured';
+
+export const CLIENT_TO_SERVER = 0;
+export const SERVER_TO_CLIENT = 1;
+export type Direction = typeof CLIENT_TO_SERVER | typeof SERVER_TO_CLIENT;
+
+export interface Endpoint {
+  /** Textual IPv4 or RFC 5952 IPv6 address. */
+  readonly ipAddress: string;
+  /** 4 or 16 bytes in network order. */
+  readonly ipBytes: Uint8Array;
+  readonly port: number;
+  /** `aa:bb:cc:dd:ee:ff`; absent where the link type has none. */
+  readonly macAddress?: string;
+}
+
+export interface FlowFacts {
+  /** Rises by one for each flow ever recognised; `c` + this is the `flowId` of a record. */
+  readonly flowNumber: number;
+  /** Row in the flow table, below `flowsMax`; reused after eviction, so check `flowNumber`. */
+  readonly slot: number;
+  readonly protocol: Protocol;
+  readonly ipProtocol: 'tcp' | 'udp';
+  readonly interfaceIndex: number;
+  readonly client: Endpoint;
+  readonly server: Endpoint;
+  /** Outermost first, the tag that the kernel stripped included; 12-bit VLAN identifiers. */
+  readonly vlanIds: readonly number[];
+  readonly startTimeUs: number;
+  /** True when the capture began inside the connection: no SYN was seen. */
+  readonly midstream: boolean;
+  roleSource: RoleSource;
+  /** 0..1 */
+  roleConfidence: number;
+  /** Who sent the first packet; `unknown` without a SYN. */
+  originator: 'client' | 'server' | 'unknown';
+  /** Segments with payload seen from each side, for one-sidedness. */
+  clientSegmentsCount: number;
+  serverSegmentsCount: number;
+  /** Stream bytes that the peer acknowledged or that were skipped, and that were never seen. */
+  clientBytesMissed: number;
+  serverBytesMissed: number;
+  gapsCount: number;
+  lastSeenUs: number;
+}
