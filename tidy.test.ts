@@ -49,9 +49,9 @@ const ROOMS: readonly Room[] = [
     because: 'the configuration is read before anything else exists' },
   { folder: 'agent/commands', ours: ['agent', 'buffer', 'protocols'], builtins: 'all', packages: ['commander'],
     because: 'commands may use the whole agent; hub, bench and hil-tests only as processes' },
-  { folder: 'agent', ours: ['agent', 'buffer', 'protocols'], builtins: 'all', packages: ['commander'],
+  { folder: 'agent', ours: ['package.json', 'agent', 'buffer', 'protocols'], builtins: 'all', packages: ['commander'],
     because: 'the program never depends on the receiver kit, the bench or its measurements' },
-  { folder: 'hub', ours: ['protocols/uplink', PROTOCOL_ROOT, 'agent/platform'], builtins: 'all', packages: ['better-sqlite3', 'commander', 'mqtt', 'pg', 'yaml', 'zod'],
+  { folder: 'hub', ours: ['package.json', 'protocols/uplink', PROTOCOL_ROOT, 'agent/platform'], builtins: 'all', packages: ['better-sqlite3', 'commander', 'mqtt', 'pg', 'yaml', 'zod'],
     because: 'the hub verifies what arrives; it must not share code with the sensor' },
   { folder: 'packaging', ours: [], builtins: 'all', packages: ['@yao-pkg/pkg', 'esbuild'],
     because: 'packaging knows the built program as a process' },
@@ -178,7 +178,9 @@ function ownFault(
   if (!/\.(ts|mjs|json)$/.test(target)) return `${file} imports ${specifier} without its suffix`;
   if (target.startsWith(`${room.folder}/`) && roomOf(target) === room) return undefined;
   const allowed = room.ours.some((entry) =>
-    entry === PROTOCOL_ROOT ? /^protocols\/[^/]+$/.test(target) : target.startsWith(`${entry}/`),
+    entry === PROTOCOL_ROOT
+      ? /^protocols\/[^/]+$/.test(target)
+      : target === entry || target.startsWith(`${entry}/`),
   );
   if (allowed) return undefined;
   if (isTest && target.startsWith('hil-tests/')) return undefined;

@@ -29,6 +29,11 @@ export interface OpcuaSide {
   readonly frameBytes: number;
   /** The body was cut at `bodyBytesDecodedMax`. */
   readonly truncated: boolean;
+  /**
+   * OPN only: the asymmetric security header (policy URI, sender's certificate, receiver's
+   * thumbprint), which is in the clear even where the body isn't.
+   */
+  readonly securityHeader?: ByteSpan | undefined;
 }
 
 /** Which node a notification's client handle stands for, learned from CreateMonitoredItems. */
@@ -67,6 +72,8 @@ export interface OpcuaTransportMessage {
   /** The whole message, header included. */
   readonly message: ByteSpan;
   readonly secureChannelId: number;
+  /** For CLO and aborts: may what follows the token id be read? Absent: yes. */
+  readonly bodyReadable?: BodyReadable;
   readonly frameNumber: number;
   readonly frameAddress: number;
   readonly frameBytes: number;

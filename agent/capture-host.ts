@@ -1,0 +1,160 @@
+/**
+ * The main thread's side of the capture worker: starts it, receives its reports, gives credit back,
+ * and starts it again when it dies, since a sensor that stays blind after a crash is worse than one
+ * that says it was blind for a second.
+ */
+import { Worker } from 'node:worker_threads';
+import type { IntervalReport } from '../protocols/interval-report.ts';
+import type { Clock } from './platform/clock.ts';
+import type { Log } from './platform/log.ts';
+import { OperatorFault } from './platform/operator-fault.ts';
+import type { InterfaceNotice, ToMain, ToWorker, WorkerSettings } from './worker-channel.ts';
+
+const RESTART_DELAY_MS = 1000;
+const RESTART_DELAY_MS_MAX = 30_000;
+/** The worker gets so long to hand over its last report. */
+const STOP_MS = 1000;
+/** JavaScript heap of the worker; typed arrays and the ring lie outside it. */
+const WORKER_YOUNG_MB = 4;
+const WORKER_OLD_MB = 64;
+
+export interface CaptureHostSink {
+  /** Returns once the report is on disk; only then is the credit given back. */
+  report(report: IntervalReport): void;
+  interfaceState(notice: InterfaceNotice): void;
+}
+
+export interface CaptureHostStatus {
+  readonly isCapturing: boolean;
+  readonly workerRestarts: number;
+  readonly lastFault?: { readonly code: string; readonly problem: string };
+}
+
+export class CaptureHost {
+  readonly #settings: WorkerSettings;
+  readonly #sink: CaptureHostSink;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #worker: Worker | undefined;
+  #isStopping = false;
+  #isCapturing = false;
+  #restarts = 0;
+  #lastFault: OperatorFault | undefined;
+  #cancelRestart = (): void => {};
+  #lastReportArrived = (): void => {};
+
+  constructor(settings: WorkerSettings, sink: CaptureHostSink, clock: Clock, log: Log) {
+    this.#settings = settings;
+    this.#sink = sink;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Resolves when frames are being captured; rejects with the OperatorFault of the first start. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => this.#spawn(resolve, reject));
+  }
+
+  /** Takes the worker's last report, then ends it; never longer than STOP_MS. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#cancelRestart();
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(STOP_MS, resolve);
+      this.#lastReportArrived = () => {
+        cancel();
+        resolve();
+      };
+      this.#send({ kind: 'stop' });
+    });
+    await worker.terminate();
+  }
+
+  status(): CaptureHostStatus {
+    return {
+      isCapturing: this.#isCapturing,
+      workerRestarts: this.#restarts,
+      ...(this.#lastFault && {
+        lastFault: { code: this.#lastFault.code, problem: this.#lastFault.problem },
+      }),
+    };
+  }
+
+  #spawn(started: () => void, failed: (fault: Error) => void): void {
+    const worker = new Worker(new URL('./capture-worker.ts', import.meta.url), {
+      workerData: this.#settings,
+      resourceLimits: {
+        maxYoungGenerationSizeMb: WORKER_YOUNG_MB,
+        maxOldGenerationSizeMb: WORKER_OLD_MB,
+      },
+    });
+    this.#worker = worker;
+    let wasStarted = false;
+    worker.on('message', (message: ToMain) => {
+      if (message.kind === 'capturing') {
+        wasStarted = true;
+        this.#isCapturing = true;
+        started();
+      } else {
+        this.#receive(message);
+      }
+    });
+    worker.on('error', (error) => {
+      this.#log.error(
+        { event: 'workerCrashed', error: error.stack ?? String(error) },
+        'worker died',
+      );
+    });
+    worker.on('exit', () => {
+      this.#isCapturing = false;
+      this.#worker = undefined;
+      this.#lastReportArrived();
+      if (this.#isStopping) return;
+      if (!wasStarted && this.#restarts === 0) {
+        failed(this.#lastFault ?? new Error('the capture worker ended before it captured'));
+        return;
+      }
+      this.#restartLater();
+    });
+  }
+
+  #receive(message: Exclude<ToMain, { kind: 'capturing' }>): void {
+    switch (message.kind) {
+      case 'report':
+        this.#sink.report(message.report);
+        this.#send({ kind: 'credit' });
+        if (message.isLast) this.#lastReportArrived();
+        break;
+      case 'interfaceState':
+        this.#sink.interfaceState(message.notice);
+        break;
+      case 'fault':
+        this.#lastFault = new OperatorFault(message);
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #restartLater(): void {
+    this.#restarts++;
+    const delayMs = Math.min(
+      RESTART_DELAY_MS * 2 ** Math.min(this.#restarts - 1, 10),
+      RESTART_DELAY_MS_MAX,
+    );
+    const fields = { event: 'workerRestart', restarts: this.#restarts, delayMs };
+    this.#log.error(fields, 'the capture worker ended and is started again');
+    this.#cancelRestart = this.#clock.after(delayMs, () =>
+      this.#spawn(
+        () => this.#log.info({ event: 'workerRestarted' }, 'capturing again'),
+        () => {},
+      ),
+    );
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * The worker that owns capture, decode and observe for all interfaces: frames never cross a thread.
+ * Once a second it hands the main thread one report, if it has a credit; else it goes on counting.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { FrameBlockSink } from '../protocols/frame-block.ts';
+import type { InterfaceCoverage } from '../protocols/interval-report.ts';
+import { FrameHistory } from './capture/frame-history.ts';
+import {
+  type CaptureStateChange,
+  type CaptureStatistics,
+  InterfaceSource,
+} from './capture/interface-source.ts';
+import { PacedFileSource } from './capture/paced-file-source.ts';
+import { Pipeline } from './pipeline.ts';
+import { SystemClock } from './platform/clock.ts';
+import { SiteDigest } from './platform/digest.ts';
+import { silentLog } from './platform/log.ts';
+import { OperatorFault } from './platform/operator-fault.ts';
+import { SystemRandom } from './platform/random.ts';
+import {
+  FILE_INTERFACE,
+  REPORT_CREDITS,
+  REPORT_INTERVAL_MS,
+  type ToMain,
+  type ToWorker,
+  type WorkerSettings,
+} from './worker-channel.ts';
+
+interface FrameSource {
+  start(sink: FrameBlockSink): void | Promise<void>;
+  stop(): void;
+  statistics(): CaptureStatistics;
+}
+
+class CaptureWorker {
+  readonly #clock = new SystemClock();
+  readonly #pipeline: Pipeline;
+  readonly #sources: FrameSource[];
+  readonly #names: readonly string[];
+  #credits = REPORT_CREDITS;
+  /** Statistics of each source at the last report that was sent. */
+  #reported: CaptureStatistics[] = [];
+  #reportedMs: number;
+
+  constructor(settings: WorkerSettings) {
+    this.#reportedMs = this.#clock.monotonicMs();
+    const history =
+      settings.evidenceBytes > 0 ? new FrameHistory(settings.evidenceBytes) : undefined;
+    this.#pipeline = new Pipeline({
+      interfaces: settings.interfaces,
+      modbusPorts: settings.modbusPorts,
+      opcuaPorts: settings.opcuaPorts,
+      digest: new SiteDigest(settings.siteKey),
+      hashSeed: Math.floor(new SystemRandom().fraction() * 2 ** 32),
+      ...(history && { evidence: history }),
+    });
+    this.#names = settings.file === undefined ? settings.interfaces.map(nameOf) : [FILE_INTERFACE];
+    this.#sources =
+      settings.file === undefined
+        ? this.#interfaceSources(settings, history)
+        : [new PacedFileSource(settings.file, this.#clock)];
+  }
+
+  /** Throws the OperatorFault of the first interface that can't be heard. */
+  async start(): Promise<void> {
+    for (const source of this.#sources) await source.start(this.#pipeline);
+    this.#reported = this.#sources.map((source) => source.statistics());
+    post({ kind: 'capturing' });
+    this.#tickLater();
+  }
+
+  addCredit(): void {
+    this.#credits++;
+  }
+
+  /** The last report goes out without a credit: the main thread waits for it. */
+  stop(): void {
+    for (const source of this.#sources) source.stop();
+    this.#pipeline.end();
+    this.#report(true);
+  }
+
+  #interfaceSources(
+    settings: WorkerSettings,
+    history: FrameHistory | undefined,
+  ): InterfaceSource[] {
+    return settings.interfaces.map(({ name, role }, interfaceIndex) => {
+      const options = {
+        interfaceName: name,
+        interfaceIndex,
+        role,
+        ringBytes: settings.ringBytes,
+        exclude: settings.exclude,
+        onState: postState,
+      };
+      return new InterfaceSource(options, this.#clock, silentLog, history);
+    });
+  }
+
+  #tickLater(): void {
+    this.#clock.after(REPORT_INTERVAL_MS, () => {
+      this.#pipeline.advance(this.#nowUs());
+      if (this.#credits > 0) {
+        this.#credits--;
+        this.#report(false);
+      }
+      this.#tickLater();
+    });
+  }
+
+  #nowUs(): number {
+    return Math.round(this.#clock.wallMs() * 1000);
+  }
+
+  #report(isLast: boolean): void {
+    const nowMs = this.#clock.monotonicMs();
+    const intervalMs = nowMs - this.#reportedMs;
+    const now = this.#sources.map((source) => source.statistics());
+    const coverage = this.#names.map((name, index) =>
+      coverageOf(name, this.#reported[index], now[index], intervalMs),
+    );
+    const toUs = this.#nowUs();
+    const fromUs = toUs - Math.round(intervalMs * 1000);
+    const report = this.#pipeline.report(fromUs, toUs, coverage);
+    this.#reported = now;
+    this.#reportedMs = nowMs;
+    post({ kind: 'report', report, isLast });
+  }
+}
+
+function coverageOf(
+  interfaceName: string,
+  before: CaptureStatistics,
+  now: CaptureStatistics,
+  intervalMs: number,
+): InterfaceCoverage {
+  return {
+    interfaceName,
+    framesSeen: now.framesSeen - before.framesSeen,
+    framesDropped: now.framesDropped - before.framesDropped,
+    framesTruncated: now.framesTruncated - before.framesTruncated,
+    bytesSeen: now.bytesSeen - before.bytesSeen,
+    linkUp: now.linkUp,
+    coveredMs: Math.min(intervalMs, Math.max(0, now.coveredMs - before.coveredMs)),
+    intervalMs,
+  };
+}
+
+function nameOf({ name }: { readonly name: string }): string {
+  return name;
+}
+
+function postState({ interfaceName, state, fault }: CaptureStateChange): void {
+  const notice = { interfaceName, state, ...(fault && { detail: fault.message }) };
+  post({ kind: 'interfaceState', notice });
+}
+
+function post(message: ToMain): void {
+  parentPort?.postMessage(message);
+}
+
+// The host starts this file with exactly these settings (capture-host.ts).
+const worker = new CaptureWorker(workerData as WorkerSettings);
+parentPort?.on('message', (message: ToWorker) => {
+  if (message.kind === 'credit') worker.addCredit();
+  else worker.stop();
+});
+try {
+  await worker.start();
+} catch (error) {
+  if (!(error instanceof OperatorFault)) throw error;
+  const { code, problem, remedy } = error;
+  post({ kind: 'fault', code, problem, remedy });
+  parentPort?.close();
+}

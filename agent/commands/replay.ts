@@ -1,0 +1,143 @@
+/**
+ * `fieldtap replay FILE...`: the same analysis as live, on capture files. Several files are read
+ * one after the other as one capture. Loads no database, no MQTT and no configuration.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { readCaptureFile, STANDARD_INPUT } from '../capture/file-source.ts';
+import { FrameHistory } from '../capture/frame-history.ts';
+import { RecordWriter } from '../observe/record-writer.ts';
+import { Pipeline } from '../pipeline.ts';
+import { SystemClock } from '../platform/clock.ts';
+import { SiteDigest } from '../platform/digest.ts';
+import { escapeJson, escapeText } from '../platform/wire-text.ts';
+import { ReplayOutput } from './replay-output.ts';
+import { type ProgressStream, ReplayProgress } from './replay-progress.ts';
+import { summaryJson } from './replay-summary.ts';
+import { summaryText } from './replay-text.ts';
+
+export interface ReplayOptions {
+  /** `ndjson`: one record a line on standard output, and nothing else. */
+  readonly records?: string;
+  /** `json`: one summary object on standard output, and nothing else. */
+  readonly summary?: string;
+  readonly modbusPort?: readonly string[];
+  readonly opcuaPort?: readonly string[];
+}
+
+const EXIT_GOOD = 0;
+const EXIT_FAULT = 1;
+const EXIT_USAGE = 2;
+
+const SITE_KEY_BYTES = 32;
+const PORT_MAX = 65_535;
+
+/** Where results and words go; tests put their own in place. */
+export interface ReplayStreams {
+  readonly output: ReplayOutput;
+  readonly errors: ProgressStream;
+}
+
+/** Exit code: 0 whatever the capture holds, 1 where a file could not be read to its end. */
+export async function replay(
+  files: readonly string[],
+  options: ReplayOptions,
+  streams: ReplayStreams = { output: new ReplayOutput(), errors: process.stderr },
+): Promise<number> {
+  const { output, errors } = streams;
+  const misuse = misuseOf(files, options);
+  if (misuse !== undefined) {
+    errors.write(`fieldtap: ${misuse}\n`);
+    return EXIT_USAGE;
+  }
+  const stop = new AbortController();
+  const write = (text: string): void => {
+    output.write(text);
+    if (output.isClosed) stop.abort();
+  };
+  const history = new FrameHistory();
+  const pipeline = openPipeline(options, history, write);
+  let exitCode = EXIT_GOOD;
+  for (const file of files) {
+    if (output.isClosed) break;
+    if (!(await readOne(file, pipeline, history, stop.signal, errors))) exitCode = EXIT_FAULT;
+  }
+  pipeline.end();
+  if (options.records === undefined) {
+    const totals = pipeline.totals();
+    const label = files.length === 1 ? nameOf(files[0]) : `${files.length} files`;
+    write(
+      options.summary === 'json'
+        ? `${escapeJson(summaryJson(totals))}\n`
+        : summaryText(label, totals),
+    );
+  }
+  return output.isClosed ? EXIT_GOOD : exitCode;
+}
+
+function openPipeline(
+  options: ReplayOptions,
+  history: FrameHistory,
+  write: (text: string) => void,
+): Pipeline {
+  // A key of its own each run: pseudonyms of a file must not be comparable with those of a site.
+  const digest = new SiteDigest(randomBytes(SITE_KEY_BYTES));
+  const sha1Base64 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('base64');
+  return new Pipeline({
+    interfaces: [],
+    digest,
+    evidence: history,
+    ...(options.modbusPort && { modbusPorts: options.modbusPort.map(Number) }),
+    ...(options.opcuaPort && { opcuaPorts: options.opcuaPort.map(Number) }),
+    ...(options.records === 'ndjson' && {
+      records: new RecordWriter({ interfaces: [], digest, sha1Base64, write }),
+    }),
+  });
+}
+
+/** False: the file was not read to its end, and standard error says why. */
+async function readOne(
+  file: string,
+  pipeline: Pipeline,
+  history: FrameHistory,
+  signal: AbortSignal,
+  errors: ProgressStream,
+): Promise<boolean> {
+  const progress = new ReplayProgress(nameOf(file), errors, new SystemClock());
+  const onProgress = (bytesRead: number, bytesTotal?: number) =>
+    progress.update(bytesRead, bytesTotal);
+  const options = { interfaceIndex: 0, history, onProgress, signal };
+  const { fault } = await readCaptureFile(file, options, pipeline);
+  progress.end();
+  if (fault === undefined) return true;
+  const { problem, remedy, code } = fault;
+  errors.write(`fieldtap: ${escapeText(problem)} ${escapeText(remedy)} [${code}]\n`);
+  return false;
+}
+
+function nameOf(file: string): string {
+  return file === STANDARD_INPUT ? 'standard input' : escapeText(file);
+}
+
+/** What is wrong with the command line, with the remedy; undefined when nothing is. */
+function misuseOf(files: readonly string[], options: ReplayOptions): string | undefined {
+  const { records, summary } = options;
+  if (files.length === 0) return 'replay needs a capture file, or - for standard input.';
+  if (files.filter((file) => file === STANDARD_INPUT).length > 1) {
+    return 'standard input (-) can be read only once.';
+  }
+  if (records !== undefined && records !== 'ndjson') {
+    return `--records takes ndjson, not "${escapeText(records)}".`;
+  }
+  if (summary !== undefined && summary !== 'json') {
+    return `--summary takes json, not "${escapeText(summary)}".`;
+  }
+  if (records !== undefined && summary !== undefined) {
+    return 'both --records and --summary want standard output; run replay once for each.';
+  }
+  for (const port of [...(options.modbusPort ?? []), ...(options.opcuaPort ?? [])]) {
+    if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > PORT_MAX) {
+      return `a port is a number from 1 to ${PORT_MAX}, not "${escapeText(port)}".`;
+    }
+  }
+  return undefined;
+}

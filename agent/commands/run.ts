@@ -1,0 +1,25 @@
+/** `fieldtap run`: the agent as a daemon, until SIGTERM or SIGINT; ends cleanly within 2 s. */
+import { Agent } from '../agent.ts';
+import { loadConfig } from '../config.ts';
+import { SystemClock } from '../platform/clock.ts';
+import { openLog } from '../platform/log.ts';
+import { SystemRandom } from '../platform/random.ts';
+import { PROGRAM_VERSION } from '../version.ts';
+
+export async function run(options: { readonly config: string }): Promise<number> {
+  const config = loadConfig(options.config);
+  const log = await openLog(config.diagnostics.logLevel);
+  const ended = new Promise<string>((resolve) => {
+    process.once('SIGTERM', () => resolve('SIGTERM'));
+    process.once('SIGINT', () => resolve('SIGINT'));
+  });
+  const around = { clock: new SystemClock(), random: new SystemRandom(), log };
+  const agent = await Agent.start(config, around);
+  const { agentId } = agent.status();
+  log.info({ event: 'started', version: PROGRAM_VERSION, agentId, config: options.config }, 'up');
+  const signal = await ended;
+  log.info({ event: 'stopping', signal }, 'stopping');
+  await agent.stop();
+  log.info({ event: 'stopped' }, 'stopped');
+  return 0;
+}

@@ -1,0 +1,63 @@
+/** The configuration as its reader meets it: every fault names the line, the key and the remedy. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from './config.ts';
+
+const GOOD = 'capture:\n  interfaces: [{ name: eth1 }]\n';
+
+// biome-ignore format: one case per line
+const faults = [
+  { name: 'misspelt key', text: `${GOOD}bufer: {}\n`, line: 3, key: 'bufer', says: /known here: site, capture/ },
+  { name: 'misspelt key inside', text: 'capture:\n  interfaces:\n    - name: eth1\n      rol: mirror\n', line: 4, key: 'capture.interfaces.0.rol', says: /known here: name, role/ },
+  { name: 'no interface at all', text: 'capture:\n  interfaces: []\n', line: 2, key: 'capture.interfaces', says: /not accepted/ },
+  { name: 'no capture section', text: 'site: { name: x }\n', line: 1, key: 'capture', says: /not accepted/ },
+  { name: 'unknown role', text: 'capture:\n  interfaces:\n    - { name: eth1, role: span }\n', line: 3, key: 'capture.interfaces.0.role', says: /mirror/ },
+  { name: 'plain MQTT to another machine', text: `${GOOD}uplink:\n  broker: mqtt://10.0.0.1:1883\n`, line: 4, key: 'uplink.broker', says: /mqtts/ },
+  { name: 'summary interval below a second', text: `${GOOD}uplink:\n  broker: mqtts://hub:8883\n  summaryIntervalMs: 999\n`, line: 5, key: 'uplink.summaryIntervalMs', says: /1000/ },
+  { name: 'metrics open to the network', text: `${GOOD}diagnostics: { metrics: { listen: "0.0.0.0:9470" } }\n`, line: 3, key: 'diagnostics.metrics.listen', says: /loopback/ },
+  { name: 'a serial line, which this version has not', text: 'capture:\n  interfaces: [{ name: eth1 }]\n  serial: [{ port: /dev/ttyS0 }]\n', line: 3, key: 'capture.serial', says: /serial tap/ },
+  { name: 'a probe, which this version has not', text: `${GOOD}probe: { allowed: true }\n`, line: 3, key: 'probe.allowed', says: /leave it false/ },
+  { name: 'broken YAML', text: 'capture: [\n', line: 2, key: '', says: /not YAML/ },
+  { name: 'key given twice', text: `${GOOD}site: { name: a }\nsite: { name: b }\n`, line: 4, key: '', says: /unique/ },
+] as const;
+
+for (const { name, text, line, key, says } of faults) {
+  test(`refused: ${name}`, () => {
+    const result = parseConfig(text);
+    assert.equal(result.kind, 'faults');
+    if (result.kind !== 'faults') return;
+    assert.equal(result.faults[0].key, key);
+    assert.equal(result.faults[0].line, line);
+    assert.match(`${result.faults[0].problem} ${result.faults[0].remedy}`, says);
+  });
+}
+
+test('two faults are told in one go', () => {
+  const result = parseConfig('capture: { interfaces: [{ name: eth1, x: 1 }] }\ny: 2\n');
+  assert.equal(result.kind === 'faults' && result.faults.length, 2);
+});
+
+test('a minimal file gets every default', () => {
+  const result = parseConfig(GOOD);
+  assert.ok(result.kind === 'config');
+  assert.equal(result.config.site.sharing, 'minimal');
+  assert.deepEqual(result.config.capture.interfaces, [{ name: 'eth1', role: 'mirror' }]);
+  assert.deepEqual(result.config.decode, { modbusPorts: [502], opcuaPorts: [4840] });
+  assert.equal(result.config.uplink, undefined);
+  assert.equal(result.config.capture.ringMiB, 8);
+});
+
+test('the example of the design is accepted as it stands', () => {
+  const result = parseConfig(`
+site:     { name: Waterworks North, sector: water, sharing: minimal }
+capture:
+  interfaces: [{ name: eth1, role: mirror }]
+  serial: []
+decode:   { modbusPorts: [502], opcuaPorts: [4840], registerMaps: [] }
+buffer:   { path: /var/lib/fieldtap/buffer.db, quotaMiB: 1024 }
+uplink:   { broker: mqtts://hub.example:8883, profile: normal, summaryIntervalMs: 60000, credentials: /var/lib/fieldtap/enrolment }
+diagnostics: { page: { listen: 127.0.0.1:8470 }, metrics: { listen: 127.0.0.1:9470 }, syslog: [] }
+probe:    { allowed: false }
+`);
+  assert.deepEqual(result.kind === 'faults' ? result.faults : [], []);
+});

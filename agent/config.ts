@@ -1,0 +1,299 @@
+/**
+ * The whole configuration: schema, defaults, and errors that quote the line. Nothing else in the
+ * program reads the YAML or knows a default; unknown keys are refused, since a misspelt key that
+ * is silently ignored would leave a plant unwatched.
+ */
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { dirname, resolve } from 'node:path';
+import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { OperatorFault } from './platform/operator-fault.ts';
+
+export const DEFAULT_CONFIG_PATH = '/etc/fieldtap/fieldtap.yaml';
+export const DEFAULT_SOCKET_PATH = '/run/fieldtap/fieldtap.sock';
+
+const INTERFACES_MAX = 8;
+const PORTS_MAX = 32;
+
+const port = z.int().min(1).max(65_535);
+const ports = z.array(port).max(PORTS_MAX);
+const listen = z.string().refine(isLoopbackListen, {
+  error: 'must be a loopback address with a port, such as 127.0.0.1:9470',
+});
+
+/** A list of the design that this version can only accept empty, and says so otherwise. */
+const notYet = (what: string) =>
+  z.array(z.unknown()).max(0, `${what} is not in this version; leave the list empty`).optional();
+
+const schema = z.strictObject({
+  site: z
+    .strictObject({
+      name: z.string().min(1).max(64),
+      sector: z
+        .string()
+        .regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower-case letters, digits and hyphens')
+        .optional(),
+      sharing: z.enum(['minimal', 'standard', 'full']).default('minimal'),
+    })
+    .default({ name: 'unnamed site', sharing: 'minimal' }),
+  capture: z
+    .strictObject({
+      file: z.string().optional(),
+      interfaces: z
+        .array(
+          z.strictObject({
+            name: z.string().min(1).max(15),
+            role: z.enum(['mirror', 'tapA', 'tapB', 'host']).default('mirror'),
+          }),
+        )
+        .max(INTERFACES_MAX)
+        .default([]),
+      serial: notYet('the serial tap'),
+      ringMiB: z.int().min(1).max(64).default(8),
+      evidenceMiB: z.int().min(0).max(64).default(8),
+    })
+    .refine(({ interfaces, file }) => interfaces.length > 0 !== (file !== undefined), {
+      error: 'name at least one interface (or, to try the agent without a plant, one file)',
+      path: ['interfaces'],
+    }),
+  decode: z
+    .strictObject({
+      modbusPorts: ports.default([502]),
+      opcuaPorts: ports.default([4840]),
+      registerMaps: notYet('register maps'),
+    })
+    .default({ modbusPorts: [502], opcuaPorts: [4840] }),
+  buffer: z
+    .strictObject({
+      path: z.string().default('/var/lib/fieldtap/buffer.db'),
+      quotaMiB: z.int().min(16).max(1_048_576).default(1024),
+    })
+    .default({ path: '/var/lib/fieldtap/buffer.db', quotaMiB: 1024 }),
+  uplink: z
+    .strictObject({
+      broker: z.string().refine(isBrokerUrl, {
+        error: 'must be mqtts://host:port (plain mqtt:// only to a loopback address)',
+      }),
+      profile: z.enum(['normal']).default('normal'),
+      summaryIntervalMs: z.int().min(1000).max(3_600_000).default(60_000),
+      credentials: z.string().default('/var/lib/fieldtap/enrolment'),
+    })
+    .optional(),
+  diagnostics: z
+    .strictObject({
+      socket: z.string().max(100).default(DEFAULT_SOCKET_PATH),
+      metrics: z.strictObject({ listen }).optional(),
+      page: z.strictObject({ listen }).optional(),
+      syslog: notYet('syslog'),
+      logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    })
+    .default({ socket: DEFAULT_SOCKET_PATH, logLevel: 'info' }),
+  probe: z
+    .strictObject({
+      allowed: z.literal(false, 'the active probe is not in this version; leave it false'),
+    })
+    .optional(),
+});
+
+/** The configuration with every default filled in; paths are absolute. */
+export type Config = z.infer<typeof schema>;
+
+/** One thing that is wrong with the file. */
+export interface ConfigFault {
+  /** 1-based line in the file. */
+  readonly line: number;
+  /** Key as the file writes it: `capture.interfaces.0.name`; empty for the file as a whole. */
+  readonly key: string;
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+export type ConfigResult =
+  | { readonly kind: 'config'; readonly config: Config }
+  | { readonly kind: 'faults'; readonly faults: readonly ConfigFault[] };
+
+/** Reads and checks a file; relative paths in it are taken from the file's own folder. */
+export function loadConfig(path: string): Config {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new OperatorFault({
+      code: 'CONFIG_FILE_UNREADABLE',
+      problem: `The configuration "${path}" can't be read (${codeOf(cause)}).`,
+      remedy: 'Give the right file with --config, or make one with "fieldtap setup".',
+      cause,
+    });
+  }
+  const result = parseConfig(text);
+  if (result.kind === 'faults') throw configFault(path, result.faults);
+  return withAbsolutePaths(result.config, dirname(resolve(path)));
+}
+
+/** Checks the text of a configuration; every fault is found in one go. */
+export function parseConfig(text: string): ConfigResult {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, uniqueKeys: true });
+  if (document.errors.length > 0) {
+    const faults = document.errors.map((error) => ({
+      line: lineCounter.linePos(error.pos[0]).line,
+      key: '',
+      problem: `This is not YAML: ${error.message.split('\n')[0]}`,
+      remedy: 'Check indentation, quotes and brackets near this line.',
+    }));
+    return { kind: 'faults', faults };
+  }
+  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 0 }) ?? {});
+  if (parsed.success) return { kind: 'config', config: parsed.data };
+  const faults = parsed.error.issues.flatMap((issue) =>
+    faultsOf(issue, (path) => lineOf(document.contents, path, lineCounter)),
+  );
+  return { kind: 'faults', faults };
+}
+
+/** All faults of a file as one operator fault, a line each. */
+export function configFault(path: string, faults: readonly ConfigFault[]): OperatorFault {
+  const lines = faults.map(
+    (fault) => `  ${path}:${fault.line}: ${fault.key} ${fault.problem} ${fault.remedy}`,
+  );
+  return new OperatorFault({
+    code: 'CONFIG_INVALID',
+    problem: `${faults.length === 1 ? 'A fault' : 'Faults'} in it:\n${lines.join('\n')}\n`,
+    remedy: 'Mend the lines above, then run "fieldtap check-config".',
+  });
+}
+
+type Issue = z.core.$ZodIssue;
+
+function faultsOf(issue: Issue, line: (path: readonly PropertyKey[]) => number): ConfigFault[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const path = [...issue.path, key];
+      return {
+        line: line(path),
+        key: path.join('.'),
+        problem: 'is no key of this configuration.',
+        remedy: `Remove it or correct its spelling${knownKeys(issue.path)}.`,
+      };
+    });
+  }
+  return [
+    {
+      line: line(issue.path),
+      key: issue.path.join('.'),
+      problem: `is not accepted: ${issue.message}.`,
+      remedy: 'See docs/configuration.md for what this key may hold.',
+    },
+  ];
+}
+
+/** The keys that are known where an unknown one stood, for whoever misspelt one. */
+function knownKeys(path: readonly PropertyKey[]): string {
+  let shape: unknown = schema;
+  for (const step of path)
+    shape = typeof step === 'number' ? elementOf(shape) : memberOf(shape, step);
+  const keys = Object.keys(shapeOf(shape) ?? {});
+  return keys.length === 0 ? '' : ` (known here: ${keys.join(', ')})`;
+}
+
+/** Zod wraps a schema for each default and optional; the object lies inside. */
+function unwrap(value: unknown): unknown {
+  let inner = value;
+  for (let depth = 0; depth < 4; depth++) {
+    if (inner instanceof z.ZodDefault || inner instanceof z.ZodOptional) inner = inner.unwrap();
+    else break;
+  }
+  return inner;
+}
+
+function shapeOf(value: unknown): Record<string, unknown> | undefined {
+  const inner = unwrap(value);
+  return inner instanceof z.ZodObject ? inner.shape : undefined;
+}
+
+function memberOf(value: unknown, key: PropertyKey): unknown {
+  return shapeOf(value)?.[String(key)];
+}
+
+function elementOf(value: unknown): unknown {
+  const inner = unwrap(value);
+  return inner instanceof z.ZodArray ? inner.element : undefined;
+}
+
+/** Line of the deepest node on the path that the file really has. */
+function lineOf(root: unknown, path: readonly PropertyKey[], counter: LineCounter): number {
+  let line = 1;
+  let node = root;
+  for (const step of path) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => keyText(item.key) === String(step));
+      if (pair === undefined) break;
+      line = startLine(pair.key, counter) ?? line;
+      node = pair.value;
+    } else if (isSeq(node)) {
+      node = node.items[Number(step)];
+      line = startLine(node, counter) ?? line;
+    } else {
+      break;
+    }
+  }
+  return line;
+}
+
+function keyText(key: unknown): string {
+  return typeof key === 'object' && key !== null && 'value' in key
+    ? String(key.value)
+    : String(key);
+}
+
+function startLine(node: unknown, counter: LineCounter): number | undefined {
+  if (typeof node !== 'object' || node === null || !('range' in node)) return undefined;
+  // A parsed node carries its range; `in` has just shown that the property is there.
+  const range = (node as Node).range;
+  return range ? counter.linePos(range[0]).line : undefined;
+}
+
+function isLoopbackListen(value: string): boolean {
+  const match = /^(127\.0\.0\.1|\[::1\]):(\d{1,5})$/.exec(value);
+  return match !== null && Number(match[2]) <= 65_535;
+}
+
+function isBrokerUrl(value: string): boolean {
+  try {
+    const url = new URL(value);
+    if (url.protocol === 'mqtts:') return url.hostname !== '';
+    return url.protocol === 'mqtt:' && isLoopbackHost(url.hostname);
+  } catch {
+    return false;
+  }
+}
+
+function isLoopbackHost(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '');
+  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
+}
+
+function withAbsolutePaths(config: Config, folder: string): Config {
+  return {
+    ...config,
+    capture: {
+      ...config.capture,
+      ...(config.capture.file !== undefined && { file: resolve(folder, config.capture.file) }),
+    },
+    buffer: { ...config.buffer, path: resolve(folder, config.buffer.path) },
+    ...(config.uplink && {
+      uplink: { ...config.uplink, credentials: resolve(folder, config.uplink.credentials) },
+    }),
+    diagnostics: {
+      ...config.diagnostics,
+      socket: resolve(folder, config.diagnostics.socket),
+    },
+  };
+}
+
+function codeOf(cause: unknown): string {
+  return typeof cause === 'object' && cause !== null && 'code' in cause
+    ? String(cause.code)
+    : 'error';
+}

@@ -1,0 +1,80 @@
+/**
+ * The object that stands for a recognised flow in every later stage. Made once per flow, when its
+ * protocol is known: until then a flow is numbers in the table.
+ */
+import type { Endpoint, FlowFacts } from '../../protocols/flow.ts';
+import {
+  formatIpv4,
+  formatIpv6,
+  formatMac,
+  IPV4_BYTES,
+  IPV6_BYTES,
+  MAC_BYTES,
+} from '../../protocols/link/addresses.ts';
+import { VLAN_IDS_MAX } from '../../protocols/link/frame-headers.ts';
+import { IP_PROTOCOL_UDP } from '../../protocols/link/ipv4.ts';
+import { FLOW_MODBUS, type FlowTable, SIDE_UNKNOWN, SIDES } from './flow-table.ts';
+import type { Roles } from './roles.ts';
+
+/** `protocol` is FLOW_MODBUS or FLOW_OPCUA. */
+export function createFlowFacts(
+  table: FlowTable,
+  row: number,
+  protocol: number,
+  roles: Roles,
+  flowNumber: number,
+  timeUs: number,
+): FlowFacts {
+  const originatorSide = table.originatorSide[row];
+  const vlanIdsBegin = row * VLAN_IDS_MAX;
+  return {
+    flowNumber,
+    slot: row,
+    protocol: protocol === FLOW_MODBUS ? 'modbus' : 'opcua',
+    ipProtocol: table.ipProtocolOf(row) === IP_PROTOCOL_UDP ? 'udp' : 'tcp',
+    interfaceIndex: table.interfaceIndex[row],
+    client: createEndpoint(table, row, roles.clientSide),
+    server: createEndpoint(table, row, roles.clientSide ^ 1),
+    vlanIds: Array.from(
+      table.vlanIds.subarray(vlanIdsBegin, vlanIdsBegin + table.vlanIdsCount[row]),
+    ),
+    startTimeUs: table.startTimeUs[row],
+    midstream: originatorSide === SIDE_UNKNOWN,
+    roleSource: roles.roleSource,
+    roleConfidence: roles.roleConfidence,
+    originator: originatorOf(originatorSide, roles.clientSide),
+    clientSegmentsCount: 0,
+    serverSegmentsCount: 0,
+    clientBytesMissed: 0,
+    serverBytesMissed: 0,
+    gapsCount: 0,
+    lastSeenUs: timeUs,
+  };
+}
+
+function originatorOf(originatorSide: number, clientSide: number): FlowFacts['originator'] {
+  if (originatorSide === SIDE_UNKNOWN) return 'unknown';
+  return originatorSide === clientSide ? 'client' : 'server';
+}
+
+function createEndpoint(table: FlowTable, row: number, side: number): Endpoint {
+  const ipBytes = addressBytes(table, row, side);
+  const endpoint = {
+    ipAddress: ipBytes.length === IPV6_BYTES ? formatIpv6(ipBytes, 0) : formatIpv4(ipBytes, 0),
+    ipBytes,
+    port: table.portOf(row, side),
+  };
+  if ((table.macKnown[row] & (1 << side)) === 0) return endpoint;
+  const macAddress = formatMac(table.macs, (row * SIDES + side) * MAC_BYTES);
+  return { ...endpoint, macAddress };
+}
+
+function addressBytes(table: FlowTable, row: number, side: number): Uint8Array {
+  const address = table.addressOf(row, side);
+  if (table.isIpv6(row)) {
+    return table.addresses.bytes.slice(address * IPV6_BYTES, (address + 1) * IPV6_BYTES);
+  }
+  const bytes = new Uint8Array(IPV4_BYTES);
+  new DataView(bytes.buffer).setInt32(0, address);
+  return bytes;
+}

@@ -1,0 +1,249 @@
+/**
+ * The decode stage: frames in, transactions out. This file knows the order of its parts (headers,
+ * flow table, TCP streams, recognition, analyzers) and drives their clock by the frames' stamps.
+ */
+import type { DecodeCounters, DecodeSink } from '../../protocols/decode-sink.ts';
+import {
+  FRAME_CAPTURED_BYTES,
+  FRAME_FLAG_CHECKSUM_NOT_READY,
+  FRAME_FLAG_VLAN,
+  FRAME_FLAGS,
+  FRAME_NANOSECONDS,
+  FRAME_NUMBER,
+  FRAME_OFFSET,
+  FRAME_ORIGINAL_BYTES,
+  FRAME_SECONDS,
+  FRAME_VLAN,
+  FRAME_WORDS,
+  type FrameBlock,
+} from '../../protocols/frame-block.ts';
+import { noteVlanTag } from '../../protocols/link/ethernet.ts';
+import { FRAME_TCP, FrameHeaders } from '../../protocols/link/frame-headers.ts';
+import { IP_PROTOCOL_TCP, IPV4_SOURCE, isIpv4ChecksumRight } from '../../protocols/link/ipv4.ts';
+import { readFrame } from '../../protocols/link/read-frame.ts';
+import { TCP_FLAGS, TCP_SYN, tcpPayloadOffset } from '../../protocols/link/tcp.ts';
+import { DECODER_DEFAULTS, type DecoderOptions } from './decoder-options.ts';
+import { FLOW_NONE, FlowTable } from './flow-table.ts';
+import { Recognition } from './recognition.ts';
+import { createSegmentContext } from './segment-origin.ts';
+import { SegmentPool } from './segment-pool.ts';
+import type { SegmentContext } from './stream-analyzer.ts';
+import { type Analyzers, StreamDelivery } from './stream-delivery.ts';
+import { TcpStreams } from './tcp-streams.ts';
+
+const US_A_SECOND = 1_000_000;
+/** Stamps further apart are no passage of time: a file's pause, or a clock that was set. */
+const TICK_SECONDS_MAX = 60;
+
+export class Decoder {
+  readonly #options: DecoderOptions;
+  readonly #analyzers: Analyzers;
+  readonly #counters: DecodeCounters;
+  readonly #headers = new FrameHeaders();
+  readonly #context: SegmentContext = createSegmentContext();
+  readonly #table: FlowTable;
+  readonly #pool: SegmentPool;
+  readonly #streams: TcpStreams;
+  /** Seconds of traffic since the start; clock steps don't move it. */
+  #seconds = 0;
+  #tickSeconds = -1;
+  #lastTimeUs = 0;
+
+  constructor(
+    options: Partial<DecoderOptions>,
+    analyzers: Analyzers,
+    sink: DecodeSink,
+    counters: DecodeCounters,
+  ) {
+    this.#options = { ...DECODER_DEFAULTS, ...options };
+    this.#analyzers = analyzers;
+    this.#counters = counters;
+    const { flowsMax, hashSeed, reassemblyBlocksMax } = this.#options;
+    this.#table = new FlowTable(flowsMax, hashSeed);
+    this.#pool = new SegmentPool(reassemblyBlocksMax);
+    const recognition = new Recognition(this.#options, analyzers, this.#table, this.#pool);
+    const delivery = new StreamDelivery(
+      this.#table,
+      recognition,
+      this.#pool,
+      analyzers,
+      this.#context,
+      sink,
+      counters,
+    );
+    this.#streams = new TcpStreams(
+      this.#options,
+      this.#table,
+      this.#pool,
+      this.#context,
+      counters,
+      delivery,
+    );
+    counters.flowsMax = flowsMax;
+    counters.reassemblyBytesMax = this.#pool.bytesMax;
+  }
+
+  /** UTC microseconds of the last frame or `advance`. */
+  get lastTimeUs(): number {
+    return this.#lastTimeUs;
+  }
+
+  /** Decodes every frame of the block before it returns. */
+  block(block: FrameBlock): void {
+    const { bytes, index, linkType, historyAddress } = block;
+    const words = Math.min(block.framesCount * FRAME_WORDS, index.length);
+    const context = this.#context;
+    context.frameAddress = -1;
+    context.frameBytes = 0;
+    let bytesCount = 0;
+    for (let word = 0; word + FRAME_WORDS <= words; word += FRAME_WORDS) {
+      const offset = index[word + FRAME_OFFSET];
+      const capturedBytes = index[word + FRAME_CAPTURED_BYTES];
+      const seconds = index[word + FRAME_SECONDS];
+      const timeUs = seconds * US_A_SECOND + ((index[word + FRAME_NANOSECONDS] / 1000) >>> 0);
+      bytesCount += index[word + FRAME_ORIGINAL_BYTES];
+      if (capturedBytes < index[word + FRAME_ORIGINAL_BYTES]) this.#counters.framesTruncatedCount++;
+      context.timeUs = timeUs;
+      context.frameNumber = index[word + FRAME_NUMBER];
+      if (historyAddress >= 0) {
+        context.frameAddress = historyAddress + offset;
+        context.frameBytes = capturedBytes;
+      }
+      if (seconds !== this.#tickSeconds) this.#clock(seconds);
+      this.#headers.vlanIdsCount = 0;
+      if ((index[word + FRAME_FLAGS] & FRAME_FLAG_VLAN) !== 0) {
+        noteVlanTag(this.#headers, index[word + FRAME_VLAN] & 0xffff);
+      }
+      const end = Math.min(offset + capturedBytes, bytes.length);
+      this.#frame(bytes, offset, end, linkType, block.interfaceIndex, index[word + FRAME_FLAGS]);
+    }
+    this.#lastTimeUs = context.timeUs;
+    this.#counters.framesCount += words / FRAME_WORDS;
+    this.#counters.bytesCount += bytesCount;
+    this.#readOut();
+  }
+
+  /** Time goes on without frames: what waits too long is given up. */
+  advance(timeUs: number): void {
+    this.#lastTimeUs = timeUs;
+    this.#leaveFrame(timeUs);
+    const seconds = Math.floor(timeUs / US_A_SECOND);
+    if (seconds !== this.#tickSeconds) this.#clock(seconds);
+    this.#readOut();
+  }
+
+  /** End of input: every flow ends. The decoder may be used again. */
+  end(): void {
+    this.#leaveFrame(this.#lastTimeUs);
+    for (let row = 0; row < this.#table.flowsMax; row++) {
+      if (this.#table.isUsed(row)) this.#leave(row);
+    }
+    this.#readOut();
+  }
+
+  #frame(
+    bytes: Uint8Array,
+    offset: number,
+    end: number,
+    linkType: number,
+    interfaceIndex: number,
+    flags: number,
+  ): void {
+    const headers = this.#headers;
+    const kind = readFrame(headers, bytes, offset, end, linkType);
+    // Carriers of UDP and IP fragments are not read yet: they count as not ours.
+    if (kind !== FRAME_TCP) {
+      this.#counters.framesNotOursCount++;
+      return;
+    }
+    const tcp = headers.transport;
+    const payload = tcpPayloadOffset(bytes, tcp, headers.transportEnd);
+    if (payload < 0) {
+      this.#counters.framesNotOursCount++;
+      return;
+    }
+    let direction = this.#table.find(headers, bytes, IP_PROTOCOL_TCP);
+    if (direction === FLOW_NONE) {
+      // An acknowledgment, FIN or RST alone tells nothing that would be worth a row.
+      const isBeginning = (bytes[tcp + TCP_FLAGS] & TCP_SYN) !== 0;
+      if (!isBeginning && payload >= headers.transportEnd) return;
+      direction = this.#addFlow(bytes, interfaceIndex);
+    }
+    const row = direction >> 1;
+    if ((this.#table.seenSides[row] & (1 << (direction & 1))) === 0) {
+      this.#table.sawSide(row, direction & 1, headers, bytes);
+      this.#countChecksum(bytes, flags);
+    } else {
+      this.#table.lists.touch(row);
+    }
+    const { transportEnd, cutBytes } = headers;
+    this.#streams.segment(direction, bytes, tcp, payload, transportEnd, cutBytes);
+  }
+
+  #addFlow(bytes: Uint8Array, interfaceIndex: number): number {
+    if (this.#table.isFull) {
+      this.#counters.flowsEvictedCount++;
+      this.#leave(this.#table.lists.victim());
+    }
+    const timeUs = this.#context.timeUs;
+    const headers = this.#headers;
+    const direction = this.#table.add(headers, bytes, IP_PROTOCOL_TCP, interfaceIndex, timeUs);
+    this.#streams.begin(direction >> 1);
+    return direction;
+  }
+
+  /** Looked at in the first frame of each side only: broken ones come all the time or never. */
+  #countChecksum(bytes: Uint8Array, flags: number): void {
+    const { isIpv6, sourceAddress, transport } = this.#headers;
+    if (isIpv6 || (flags & FRAME_FLAG_CHECKSUM_NOT_READY) !== 0) return;
+    if (isIpv4ChecksumRight(bytes, sourceAddress - IPV4_SOURCE, transport)) return;
+    this.#counters.checksumFaultsCount++;
+  }
+
+  #leave(row: number): void {
+    this.#streams.end(row);
+    this.#streams.begin(row);
+    this.#table.remove(row);
+  }
+
+  /** The second has changed; a little back is disorder between interfaces and no news. */
+  #clock(seconds: number): void {
+    const passed = seconds - this.#tickSeconds;
+    if (passed < 0 && passed >= -TICK_SECONDS_MAX) return;
+    if (passed > 0 && this.#tickSeconds >= 0) this.#seconds += Math.min(passed, TICK_SECONDS_MAX);
+    this.#tickSeconds = seconds;
+    this.#table.lists.setSeconds(this.#seconds);
+    const { timeUs, frameNumber, frameAddress, frameBytes } = this.#context;
+    this.#leaveFrame(timeUs);
+    this.#streams.tick();
+    this.#ageOut(0, this.#options.idleUnansweredSeconds);
+    this.#ageOut(1, this.#options.idleAnsweredSeconds);
+    this.#ageOut(2, this.#options.idleRecognizedSeconds);
+    this.#analyzers.modbus.advance(timeUs);
+    this.#analyzers.opcua.advance(timeUs);
+    this.#context.frameNumber = frameNumber;
+    this.#context.frameAddress = frameAddress;
+    this.#context.frameBytes = frameBytes;
+  }
+
+  #ageOut(worth: number, idleSeconds: number): void {
+    let row = this.#table.lists.idleLonger(worth, idleSeconds);
+    while (row !== FLOW_NONE) {
+      this.#leave(row);
+      row = this.#table.lists.idleLonger(worth, idleSeconds);
+    }
+  }
+
+  /** What happens now is caused by time, not by a frame. */
+  #leaveFrame(timeUs: number): void {
+    this.#context.timeUs = timeUs;
+    this.#context.frameNumber = 0;
+    this.#context.frameAddress = -1;
+    this.#context.frameBytes = 0;
+  }
+
+  #readOut(): void {
+    this.#counters.flowsUsed = this.#table.flowsUsed;
+    this.#counters.reassemblyBytesUsed = this.#pool.bytesUsed;
+  }
+}

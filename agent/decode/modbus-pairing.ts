@@ -1,0 +1,308 @@
+/**
+ * From single PDUs to transactions: a request is kept until its response comes, and leaves alone
+ * when it is given up. Key: flow, transactionId, unitId, functionCode without bit 7 (FIELDS.md 1).
+ */
+import type { DecodeSink, ModbusCounters } from '../../protocols/decode-sink.ts';
+import { NO_ANOMALIES } from '../../protocols/decoded.ts';
+import type { FlowFacts } from '../../protocols/flow.ts';
+import { PDU, TRANSACTION_ID, UNIT_ID } from '../../protocols/modbus/mbap.ts';
+import { isOrdinaryRequest, isOrdinaryResponse } from '../../protocols/modbus/ordinary.ts';
+import { answers, responseShape, SHAPE_FITS } from '../../protocols/modbus/pdu-shape.ts';
+import {
+  pairingAnomalies,
+  REQUEST_DUPLICATE,
+  REQUEST_NOT_ORDINARY,
+  REQUEST_UNANSWERED,
+  REQUESTS_OUTSTANDING_TOO_MANY,
+  RESPONSE_DUPLICATE,
+  RESPONSE_FUNCTION_MISMATCH,
+  RESPONSE_LATE,
+  RESPONSE_UNIT_MISMATCH,
+  RESPONSE_UNSOLICITED,
+  TRANSACTION_ID_REUSED,
+  transactionAnomalies,
+} from './modbus-anomalies.ts';
+import { FRAME_ADDRESS, FRAME_BYTES, FRAME_NUMBER, ModbusPending, NONE } from './modbus-pending.ts';
+import { ReusedTransaction } from './modbus-reused-transaction.ts';
+import type { SegmentContext } from './stream-analyzer.ts';
+
+const FUNCTION_CODE_MASK = 0x7f;
+
+/**
+ * A client that uses one transaction identifier for everything and doesn't wait for answers sends
+ * the next request within a round trip (seen: 0.5 ms); one that gave up does so after its timeout.
+ * A different request under a key that waits longer than this replaces the first.
+ */
+export const PIPELINED_WITHIN_US = 100_000;
+
+export interface PairingLimits {
+  readonly flowsMax: number;
+  /** Of one flow; at most 255. */
+  readonly transactionsPendingMax: number;
+  /** Of all flows together. */
+  readonly requestsMax: number;
+  readonly requestTimeoutUs: number;
+}
+
+export class ModbusPairing {
+  readonly #limits: PairingLimits;
+  readonly #sink: DecodeSink;
+  readonly #counters: ModbusCounters;
+  readonly #pending: ModbusPending;
+  readonly #flows: (FlowFacts | undefined)[];
+  /** The key answered last and the key given up last, by flow: what a second answer belongs to. */
+  readonly #answeredKeys: Int32Array;
+  readonly #givenUpKeys: Int32Array;
+  /** Made with the first transaction, because only then there is a flow to put in. */
+  #transaction: ReusedTransaction | undefined;
+  #evictedCount = 0;
+
+  constructor(limits: PairingLimits, sink: DecodeSink, counters: ModbusCounters) {
+    this.#limits = limits;
+    this.#sink = sink;
+    this.#counters = counters;
+    this.#pending = new ModbusPending(limits.flowsMax, limits.requestsMax);
+    this.#flows = new Array<FlowFacts | undefined>(limits.flowsMax).fill(undefined);
+    this.#answeredKeys = new Int32Array(limits.flowsMax).fill(NONE);
+    this.#givenUpKeys = new Int32Array(limits.flowsMax).fill(NONE);
+  }
+
+  /** Requests that left without an answer because a table was full. */
+  get evictedCount(): number {
+    return this.#evictedCount;
+  }
+
+  flowBegan(flow: FlowFacts): void {
+    this.flowEnded(flow.slot);
+    this.#flows[flow.slot] = flow;
+    this.#answeredKeys[flow.slot] = NONE;
+    this.#givenUpKeys[flow.slot] = NONE;
+  }
+
+  /** What still waits leaves now; whether it was answered nobody knows. */
+  flowEnded(slot: number): void {
+    while (this.#pending.headOf(slot) !== NONE) this.#giveUp(this.#pending.headOf(slot), NONE, 0);
+  }
+
+  advance(timeUs: number): void {
+    const pending = this.#pending;
+    const before = timeUs - this.#limits.requestTimeoutUs;
+    let row = pending.findOlder(0, before);
+    while (row !== NONE) {
+      this.#givenUpKeys[pending.slotOf(row)] = pending.keyOf(row);
+      this.#giveUp(row, pending.previousOf(row), REQUEST_UNANSWERED);
+      row = pending.findOlder(row + 1, before);
+    }
+  }
+
+  /** A whole message from the client; `at` is the offset of its MBAP header. */
+  request(context: SegmentContext, bytes: Uint8Array, at: number, pduBytes: number): void {
+    const pending = this.#pending;
+    const slot = context.slot;
+    const key = keyOf(bytes, at);
+    const pduAt = at + PDU;
+    let flags = isOrdinaryRequest(bytes, pduAt, pduBytes) ? 0 : REQUEST_NOT_ORDINARY;
+    if (pending.headOf(slot) !== NONE) {
+      const reuse = this.#reuse(context.timeUs, slot, key, bytes, pduAt, pduBytes);
+      if (reuse < 0) return;
+      flags |= reuse;
+      if (pending.countOf(slot) >= this.#limits.transactionsPendingMax) {
+        flags |= REQUESTS_OUTSTANDING_TOO_MANY;
+        this.#evict(pending.headOf(slot));
+      }
+    }
+    if (pending.isFull) this.#evict(pending.nextVictim());
+    const row = pending.add(slot, key, flags, context.timeUs, bytes, pduAt, pduBytes);
+    const words = pending.wordOffset(row);
+    pending.words[words + FRAME_BYTES] = context.frameBytes;
+    pending.words[words + FRAME_NUMBER] = context.frameNumber;
+    pending.numbers[pending.numberOffset(row) + FRAME_ADDRESS] = context.frameAddress;
+  }
+
+  /** A whole message from the server. */
+  response(context: SegmentContext, bytes: Uint8Array, at: number, pduBytes: number): void {
+    const pending = this.#pending;
+    const key = keyOf(bytes, at);
+    let previous = NONE;
+    let row = pending.headOf(context.slot);
+    while (row !== NONE && pending.keyOf(row) !== key) {
+      previous = row;
+      row = pending.nextInFlow(row);
+    }
+    if (row === NONE) {
+      this.#unmatchedResponse(context, bytes, at, pduBytes, key);
+      return;
+    }
+    if (row !== pending.tailOf(context.slot)) {
+      const better = this.#betterFit(row, key, bytes, at + PDU, pduBytes);
+      if (better !== row) {
+        row = better;
+        previous = pending.previousOf(row);
+      }
+    }
+    this.#match(context, row, bytes, at + PDU, pduBytes);
+    pending.remove(row, previous);
+    this.#answeredKeys[context.slot] = key;
+  }
+
+  /**
+   * -1: it was a repetition and is counted; otherwise flags for the new request. A repetition so
+   * late that the first is given up is a request of its own: a client seen alone polls like that.
+   */
+  #reuse(
+    timeUs: number,
+    slot: number,
+    key: number,
+    bytes: Uint8Array,
+    pduAt: number,
+    pduBytes: number,
+  ): number {
+    const pending = this.#pending;
+    let flags = 0;
+    let previous = NONE;
+    let row = pending.headOf(slot);
+    while (row !== NONE) {
+      const next = pending.nextInFlow(row);
+      const isSame = pending.keyOf(row) === key && pending.isSame(row, bytes, pduAt, pduBytes);
+      if (pending.keyOf(row) !== key) {
+        previous = row;
+      } else if (isSame && pending.timeUsOf(row) >= timeUs - this.#limits.requestTimeoutUs) {
+        pending.repeat(row, timeUs, REQUEST_DUPLICATE);
+        return -1;
+      } else {
+        if (!isSame) flags = TRANSACTION_ID_REUSED;
+        if (timeUs - pending.lastTimeUsOf(row) > PIPELINED_WITHIN_US)
+          this.#giveUp(row, previous, 0);
+        else previous = row;
+      }
+      row = next;
+    }
+    return flags;
+  }
+
+  /** Of several requests under one key: the oldest that this response has the size of. */
+  #betterFit(first: number, key: number, bytes: Uint8Array, at: number, pduBytes: number): number {
+    const pending = this.#pending;
+    for (let row = first; row !== NONE; row = pending.nextInFlow(row)) {
+      if (pending.keyOf(row) !== key) continue;
+      const base = pending.pduOffset(row);
+      if (answers(pending.bytes, base, pending.pduBytesOf(row), bytes, at, pduBytes)) return row;
+    }
+    return first;
+  }
+
+  #match(
+    context: SegmentContext,
+    row: number,
+    bytes: Uint8Array,
+    at: number,
+    pduBytes: number,
+  ): void {
+    const pending = this.#pending;
+    const transaction = this.#begin(context.flow, context.isDatagram);
+    transaction.setRequest(this.#pending, row);
+    transaction.setResponse(context, bytes, at, pduBytes);
+    transaction.matched = true;
+    const rttUs = context.timeUs - transaction.requestTimeUs;
+    transaction.rttUs = rttUs >= 0 ? rttUs : -1;
+    const flags = pending.flagsOf(row);
+    const isOrdinary =
+      flags === 0 &&
+      isOrdinaryResponse(
+        bytes,
+        at,
+        pduBytes,
+        pending.bytes,
+        pending.pduOffset(row),
+        pending.pduBytesOf(row),
+      );
+    transaction.anomalies = isOrdinary
+      ? NO_ANOMALIES
+      : transactionAnomalies(transaction.requestPdu, transaction.responsePdu, flags);
+    this.#sink.modbusTransaction(transaction);
+  }
+
+  #evict(row: number): void {
+    this.#evictedCount += 1;
+    this.#giveUp(row, this.#pending.previousOf(row), 0);
+  }
+
+  #giveUp(row: number, previous: number, why: number): void {
+    const pending = this.#pending;
+    const flow = this.#flows[pending.slotOf(row)];
+    if (flow !== undefined) {
+      const transaction = this.#begin(flow, flow.ipProtocol === 'udp');
+      transaction.setRequest(this.#pending, row);
+      transaction.clearResponse();
+      const flags = pending.flagsOf(row) | why;
+      transaction.anomalies =
+        (flags & REQUEST_NOT_ORDINARY) === 0
+          ? pairingAnomalies(flags)
+          : transactionAnomalies(transaction.requestPdu, transaction.responsePdu, flags);
+      this.#counters.unmatchedRequests += 1;
+      this.#sink.modbusTransaction(transaction);
+    }
+    pending.remove(row, previous);
+  }
+
+  #unmatchedResponse(
+    context: SegmentContext,
+    bytes: Uint8Array,
+    at: number,
+    pduBytes: number,
+    key: number,
+  ): void {
+    const transaction = this.#begin(context.flow, context.isDatagram);
+    transaction.clearRequest();
+    transaction.setKey(key);
+    transaction.setResponse(context, bytes, at + PDU, pduBytes);
+    const flags = this.#whyUnmatched(context, key);
+    const functionByte = bytes[at + PDU];
+    const isOrdinary =
+      (functionByte <= 4 || functionByte === 15 || functionByte === 16) &&
+      responseShape(bytes, at + PDU, pduBytes) === SHAPE_FITS;
+    transaction.anomalies = isOrdinary
+      ? pairingAnomalies(flags)
+      : transactionAnomalies(transaction.requestPdu, transaction.responsePdu, flags);
+    this.#counters.unmatchedResponses += 1;
+    this.#sink.modbusTransaction(transaction);
+  }
+
+  /** Nothing is said against a response whose request the capture may have missed. */
+  #whyUnmatched(context: SegmentContext, key: number): number {
+    const { slot, flow } = context;
+    if (this.#answeredKeys[slot] === key) return RESPONSE_DUPLICATE;
+    if (this.#givenUpKeys[slot] === key) return RESPONSE_LATE;
+    const pending = this.#pending;
+    for (let row = pending.headOf(slot); row !== NONE; row = pending.nextInFlow(row)) {
+      const differs = pending.keyOf(row) ^ key;
+      if (differs >>> 15 !== 0) continue;
+      return (differs & FUNCTION_CODE_MASK) !== 0
+        ? RESPONSE_FUNCTION_MISMATCH
+        : RESPONSE_UNIT_MISMATCH;
+    }
+    const isWholeSeen = !flow.midstream && flow.gapsCount === 0 && flow.clientSegmentsCount > 0;
+    return isWholeSeen && this.#evictedCount === 0 ? RESPONSE_UNSOLICITED : 0;
+  }
+
+  #begin(flow: FlowFacts, isDatagram: boolean): ReusedTransaction {
+    let transaction = this.#transaction;
+    if (transaction === undefined) {
+      transaction = new ReusedTransaction(flow, this.#pending.bytes);
+      this.#transaction = transaction;
+    }
+    transaction.flow = flow;
+    transaction.transport = isDatagram ? 'udp' : 'tcp';
+    return transaction;
+  }
+}
+
+/** Transaction identifier, unit identifier and function code in 31 bits. */
+function keyOf(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at + TRANSACTION_ID] << 23) |
+    (bytes[at + TRANSACTION_ID + 1] << 15) |
+    (bytes[at + UNIT_ID] << 7) |
+    (bytes[at + PDU] & FUNCTION_CODE_MASK)
+  );
+}

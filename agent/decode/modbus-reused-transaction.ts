@@ -1,0 +1,113 @@
+/**
+ * The one transaction object that the sink sees, filled anew for each: an ordinary poll allocates
+ * nothing. ModbusTransaction says what the fields mean.
+ */
+import { type Anomaly, type ByteSpan, NO_ANOMALIES } from '../../protocols/decoded.ts';
+import type { FlowFacts } from '../../protocols/flow.ts';
+import type { ModbusTransaction, ModbusTransport } from '../../protocols/modbus/transaction.ts';
+import {
+  FRAME_ADDRESS,
+  FRAME_BYTES,
+  FRAME_NUMBER,
+  KEY,
+  type ModbusPending,
+  PDU_BYTES,
+  RETRIES_COUNT,
+  TIME_US,
+} from './modbus-pending.ts';
+import type { SegmentContext } from './stream-analyzer.ts';
+
+const FUNCTION_CODE_MASK = 0x7f;
+const EXCEPTION_BIT = 0x80;
+
+class Span implements ByteSpan {
+  bytes: Uint8Array;
+  offset = 0;
+  length = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}
+
+export class ReusedTransaction implements ModbusTransaction {
+  flow: FlowFacts;
+  transport: ModbusTransport = 'tcp';
+  matched = false;
+  transactionId = 0;
+  readonly protocolId = 0;
+  unitId = 0;
+  functionCode = 0;
+  exceptionCode = 0;
+  readonly requestPdu: Span;
+  readonly responsePdu: Span;
+  requestTimeUs = -1;
+  responseTimeUs = -1;
+  rttUs = -1;
+  retriesCount = 0;
+  requestFrameNumber = 0;
+  responseFrameNumber = 0;
+  requestFrameAddress = -1;
+  requestFrameBytes = 0;
+  responseFrameAddress = -1;
+  responseFrameBytes = 0;
+  anomalies: readonly Anomaly[] = NO_ANOMALIES;
+
+  constructor(flow: FlowFacts, requestBytes: Uint8Array) {
+    this.flow = flow;
+    this.requestPdu = new Span(requestBytes);
+    this.responsePdu = new Span(requestBytes);
+  }
+
+  setKey(key: number): void {
+    this.transactionId = key >>> 15;
+    this.unitId = (key >>> 7) & 0xff;
+    this.functionCode = key & FUNCTION_CODE_MASK;
+  }
+
+  setRequest(pending: ModbusPending, row: number): void {
+    const word = pending.wordOffset(row);
+    const number = pending.numberOffset(row);
+    this.setKey(pending.words[word + KEY]);
+    this.requestPdu.offset = pending.pduOffset(row);
+    this.requestPdu.length = pending.words[word + PDU_BYTES];
+    this.requestTimeUs = pending.numbers[number + TIME_US];
+    this.retriesCount = pending.words[word + RETRIES_COUNT];
+    this.requestFrameNumber = pending.words[word + FRAME_NUMBER];
+    this.requestFrameAddress = pending.numbers[number + FRAME_ADDRESS];
+    this.requestFrameBytes = pending.words[word + FRAME_BYTES];
+  }
+
+  setResponse(context: SegmentContext, bytes: Uint8Array, at: number, pduBytes: number): void {
+    this.responsePdu.bytes = bytes;
+    this.responsePdu.offset = at;
+    this.responsePdu.length = pduBytes;
+    this.exceptionCode = (bytes[at] & EXCEPTION_BIT) !== 0 && pduBytes > 1 ? bytes[at + 1] : 0;
+    this.responseTimeUs = context.timeUs;
+    this.responseFrameNumber = context.frameNumber;
+    this.responseFrameAddress = context.frameAddress;
+    this.responseFrameBytes = context.frameBytes;
+  }
+
+  clearRequest(): void {
+    this.matched = false;
+    this.rttUs = -1;
+    this.requestPdu.length = 0;
+    this.requestTimeUs = -1;
+    this.retriesCount = 0;
+    this.requestFrameNumber = 0;
+    this.requestFrameAddress = -1;
+    this.requestFrameBytes = 0;
+  }
+
+  clearResponse(): void {
+    this.matched = false;
+    this.rttUs = -1;
+    this.responsePdu.length = 0;
+    this.exceptionCode = 0;
+    this.responseTimeUs = -1;
+    this.responseFrameNumber = 0;
+    this.responseFrameAddress = -1;
+    this.responseFrameBytes = 0;
+  }
+}

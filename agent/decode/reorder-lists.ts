@@ -1,0 +1,121 @@
+/**
+ * Segments that arrived before their turn: for each direction a short list in order of sequence
+ * numbers, in blocks of the shared pool.
+ */
+import { BLOCK_NONE, SEGMENT_BLOCK_BYTES, type SegmentPool } from './segment-pool.ts';
+import type { SegmentContext } from './stream-analyzer.ts';
+
+export class ReorderLists {
+  readonly pool: SegmentPool;
+  readonly #blocksPerDirectionMax: number;
+  readonly #first: Int32Array;
+  readonly #counts: Uint16Array;
+  #directionsUsed = 0;
+
+  constructor(directions: number, blocksPerDirectionMax: number, pool: SegmentPool) {
+    this.pool = pool;
+    this.#blocksPerDirectionMax = blocksPerDirectionMax;
+    this.#first = new Int32Array(directions).fill(BLOCK_NONE);
+    this.#counts = new Uint16Array(directions);
+  }
+
+  /** Directions in which something waits. */
+  get directionsUsed(): number {
+    return this.#directionsUsed;
+  }
+
+  isWaiting(direction: number): boolean {
+    return this.#first[direction] !== BLOCK_NONE;
+  }
+
+  /** The first block waiting begins at or before `next`. */
+  isReady(direction: number, next: number): boolean {
+    const block = this.#first[direction];
+    return block !== BLOCK_NONE && ((this.pool.sequence[block] - next) | 0) <= 0;
+  }
+
+  /** The next two only while something waits. */
+  firstSequence(direction: number): number {
+    return this.pool.sequence[this.#first[direction]];
+  }
+
+  firstTimeUs(direction: number): number {
+    return this.pool.timeUs[this.#first[direction]];
+  }
+
+  lengthOf(block: number): number {
+    return this.pool.length[block];
+  }
+
+  offsetOf(block: number): number {
+    return block * SEGMENT_BLOCK_BYTES;
+  }
+
+  /** Takes the first block out; the caller gives it back to the pool. */
+  take(direction: number): number {
+    const block = this.#first[direction];
+    this.#first[direction] = this.pool.next[block];
+    this.#counts[direction]--;
+    if (this.#first[direction] === BLOCK_NONE) this.#directionsUsed--;
+    return block;
+  }
+
+  clear(direction: number): void {
+    if (this.#first[direction] === BLOCK_NONE) return;
+    this.pool.giveList(this.#first[direction]);
+    this.#first[direction] = BLOCK_NONE;
+    this.#counts[direction] = 0;
+    this.#directionsUsed--;
+  }
+
+  /** False when the direction's share or the pool is used up: then nothing was kept. */
+  add(
+    direction: number,
+    sequence: number,
+    origin: SegmentContext,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
+    const blocks = Math.ceil(length / SEGMENT_BLOCK_BYTES);
+    if (this.#counts[direction] + blocks > this.#blocksPerDirectionMax) return false;
+    if (blocks > this.pool.blocksFree) return false;
+    for (let done = 0; done < length; done += SEGMENT_BLOCK_BYTES) {
+      const bytesOfBlock = Math.min(length - done, SEGMENT_BLOCK_BYTES);
+      this.#insert(direction, (sequence + done) | 0, origin, bytes, offset + done, bytesOfBlock);
+    }
+    return true;
+  }
+
+  #insert(
+    direction: number,
+    sequence: number,
+    origin: SegmentContext,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    let before = BLOCK_NONE;
+    let after = this.#first[direction];
+    while (after !== BLOCK_NONE && ((this.pool.sequence[after] - sequence) | 0) <= 0) {
+      before = after;
+      after = this.pool.next[after];
+    }
+    // A copy of what waits already, as mirrors that show each frame twice send it.
+    if (before !== BLOCK_NONE && this.#isWithin(before, sequence, length)) return;
+    const block = this.pool.take(sequence, origin, bytes, offset, length);
+    this.pool.next[block] = after;
+    if (before === BLOCK_NONE) {
+      if (after === BLOCK_NONE) this.#directionsUsed++;
+      this.#first[direction] = block;
+    } else {
+      this.pool.next[before] = block;
+    }
+    this.#counts[direction]++;
+  }
+
+  #isWithin(block: number, sequence: number, length: number): boolean {
+    const begin = (sequence - this.pool.sequence[block]) | 0;
+    return begin + length <= this.pool.length[block];
+  }
+}

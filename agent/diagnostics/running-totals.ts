@@ -1,0 +1,102 @@
+/** Sums the reports of the worker since start, for status, metrics and the demo's screen. */
+import type {
+  DetectionChange,
+  IntervalReport,
+  TableUse,
+  TrafficCounts,
+} from '../../protocols/interval-report.ts';
+
+const DETECTIONS_KEPT = 20;
+
+export interface InterfaceTotals {
+  readonly interfaceName: string;
+  framesSeen: number;
+  framesDropped: number;
+  framesTruncated: number;
+  bytesSeen: number;
+  linkUp: boolean;
+  /** Capture time of the last interval in which a frame came, UTC µs; 0 when none has. */
+  lastFrameUs: number;
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+const NO_TRAFFIC: TrafficCounts = {
+  frames: 0,
+  bytes: 0,
+  bytesMissed: 0,
+  gaps: 0,
+  modbusRequests: 0,
+  modbusResponses: 0,
+  modbusExceptions: 0,
+  modbusTransactions: 0,
+  modbusMalformed: 0,
+  opcuaTransportMessages: 0,
+  opcuaTransactions: 0,
+  opcuaMalformed: 0,
+  opcuaEncryptedMessages: 0,
+};
+
+export class RunningTotals {
+  readonly traffic: Mutable<TrafficCounts> = { ...NO_TRAFFIC };
+  readonly interfaces = new Map<string, InterfaceTotals>();
+  observations = 0;
+  observationsFolded = 0;
+  alertsRaised = 0;
+  reports = 0;
+  lastReportUs = 0;
+  tables: readonly TableUse[] = [];
+  /** Newest last, at most DETECTIONS_KEPT. */
+  readonly detections: DetectionChange[] = [];
+
+  add(report: IntervalReport): void {
+    this.reports++;
+    this.lastReportUs = report.toUs;
+    this.observations += report.observations.length;
+    this.observationsFolded += report.observationsFolded;
+    this.tables = report.tables;
+    for (const key of trafficKeys()) this.traffic[key] += report.traffic[key];
+    for (const coverage of report.coverage) {
+      const totals = this.#interface(coverage.interfaceName);
+      totals.framesSeen += coverage.framesSeen;
+      totals.framesDropped += coverage.framesDropped;
+      totals.framesTruncated += coverage.framesTruncated;
+      totals.bytesSeen += coverage.bytesSeen;
+      totals.linkUp = coverage.linkUp;
+      if (coverage.framesSeen > 0) totals.lastFrameUs = report.toUs;
+    }
+    for (const change of report.detections) {
+      if (change.change === 'raised') this.alertsRaised++;
+      this.detections.push(change);
+      if (this.detections.length > DETECTIONS_KEPT) this.detections.shift();
+    }
+  }
+
+  get framesDropped(): number {
+    let sum = 0;
+    for (const totals of this.interfaces.values()) sum += totals.framesDropped;
+    return sum;
+  }
+
+  #interface(interfaceName: string): InterfaceTotals {
+    let totals = this.interfaces.get(interfaceName);
+    if (totals === undefined) {
+      totals = {
+        interfaceName,
+        framesSeen: 0,
+        framesDropped: 0,
+        framesTruncated: 0,
+        bytesSeen: 0,
+        linkUp: true,
+        lastFrameUs: 0,
+      };
+      this.interfaces.set(interfaceName, totals);
+    }
+    return totals;
+  }
+}
+
+function trafficKeys(): readonly (keyof TrafficCounts)[] {
+  // Object.keys widens to string[]; the object is ours and has exactly these keys.
+  return Object.keys(NO_TRAFFIC) as (keyof TrafficCounts)[];
+}

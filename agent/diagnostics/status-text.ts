@@ -1,0 +1,87 @@
+/** The status as one screen of text, for a person at the gateway. */
+import { escapeText } from '../platform/wire-text.ts';
+import type { AgentStatus, InterfaceStatus, UplinkStatus } from './agent-status.ts';
+
+const MIB = 2 ** 20;
+
+export function statusText(status: AgentStatus): string {
+  const { traffic, buffer } = status;
+  const malformed = traffic.modbusMalformed + traffic.opcuaMalformed;
+  const lines = [
+    `${escapeText(status.siteName)}   fieldtap ${status.programVersion}   ` +
+      `up ${span(status.uptimeSeconds)}`,
+    `agent      ${status.agentId ?? 'no identity yet'}, ${mib(status.residentBytes)} of memory`,
+    captureLine(status),
+    ...status.interfaces.map(interfaceLine),
+    `protocols  ${traffic.modbusTransactions} Modbus transactions ` +
+      `(${traffic.modbusExceptions} exceptions), ${traffic.opcuaTransactions} OPC UA transactions`,
+    `not seen   ${traffic.bytesMissed} bytes missed in ${traffic.gaps} gaps, ` +
+      `${malformed} malformed, ${traffic.opcuaEncryptedMessages} encrypted`,
+    `kept       ${status.observations} observations ` +
+      `(${status.observationsFolded} folded into counts)`,
+    `buffer     ${mib(buffer.databaseBytes)} of ${mib(buffer.quotaBytes)}` +
+      (buffer.fault ? `   FAULT ${buffer.fault.code}` : ''),
+    ...(buffer.fault ? [`           ${escapeText(buffer.fault.problem)}`] : []),
+    ...uplinkLines(status.uplink),
+    ...alertLines(status),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function interfaceLine(each: InterfaceStatus): string {
+  const age = each.lastFrameAgeSeconds;
+  return (
+    `  ${each.interfaceName.padEnd(9)}${each.linkUp ? 'up' : 'DOWN'}, ${each.role}: ` +
+    `${each.framesSeen} frames, ${each.framesDropped} dropped, ${each.framesTruncated} cut, ` +
+    `last ${age === undefined ? 'never' : `${span(age)} ago`}`
+  );
+}
+
+function captureLine(status: AgentStatus): string {
+  const restarts = status.workerRestarts === 0 ? '' : `, restarted ${status.workerRestarts} times`;
+  const fault = status.captureFault === undefined ? '' : ` (${status.captureFault.code})`;
+  return `capture    ${status.isCapturing ? 'running' : `STOPPED${fault}`}${restarts}`;
+}
+
+function uplinkLines(uplink: UplinkStatus | undefined): string[] {
+  if (uplink === undefined) return ['uplink     none configured: everything stays here'];
+  const receipt =
+    uplink.receiptAgeSeconds === undefined
+      ? 'no receipt yet'
+      : `last receipt ${span(uplink.receiptAgeSeconds)} ago`;
+  return [
+    `uplink     ${uplink.isConnected ? 'connected' : 'NOT CONNECTED'} ` +
+      `to ${escapeText(uplink.broker)}, ${receipt}`,
+    `           ${uplink.outboxMessages} messages waiting (${uplink.outboxBytes} bytes), ` +
+      `${uplink.refusedMessages} refused`,
+    ...(uplink.fault
+      ? [`           ${uplink.fault.code}: ${escapeText(uplink.fault.problem)}`]
+      : []),
+  ];
+}
+
+function alertLines(status: AgentStatus): string[] {
+  if (status.alerts.length === 0) return ['alerts     none'];
+  return [
+    `alerts     ${status.alertsRaised} raised since start; the newest:`,
+    ...status.alerts
+      .slice(-5)
+      .reverse()
+      .map(
+        (alert) =>
+          `  ${alert.severity.padEnd(9)}${alert.code}  ${escapeText(alert.title)} ` +
+          `(${new Date(alert.lastSeenUs / 1000).toISOString()}, ${alert.occurrencesCount} times)`,
+      ),
+  ];
+}
+
+function span(seconds: number): string {
+  if (seconds < 120) return `${Math.floor(seconds)} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} days`;
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / MIB).toFixed(1)} MiB`;
+}

@@ -1,0 +1,316 @@
+/**
+ * Who talks to whom: counters per (client, server, server port, protocol, unitId) in typed arrays.
+ * Every transaction of the plant passes here, so an ordinary poll finds its row by two numbers and
+ * allocates nothing (docs/benchmarks.md has the figure).
+ */
+import type { FlowFacts, Protocol } from '../../protocols/flow.ts';
+import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
+import type { OpcuaTransaction } from '../../protocols/opcua/transaction.ts';
+import { RTT_BINS, rttBin } from './rtt-histogram.ts';
+import { SubjectCells } from './subject-cells.ts';
+
+/** Conversations kept apart. Once full, further ones are counted together in row 0. */
+export const CONVERSATIONS_MAX = 8192;
+/** The row of all conversations that found no room. */
+export const FOLDED_ROW = 0;
+/** Above this share, rows that were silent for an interval make room, idle longest first. */
+const EVICT_ABOVE = 0.75;
+const NO_UNIT = 256;
+
+/** Direct-mapped cache from (flow, unitId) to row: a power of two. */
+const CACHE_ENTRIES = 16_384;
+const CACHE_SHIFT = 18;
+
+export const COUNTERS = 8;
+export const REQUESTS = 0;
+export const RESPONSES = 1;
+export const EXCEPTIONS = 2;
+export const UNMATCHED_REQUESTS = 3;
+export const WRITES = 4;
+export const ANOMALIES = 5;
+export const RTT_SAMPLES = 6;
+export const RTT_MAX_US = 7;
+
+export const MOMENTS = 4;
+export const FIRST_SEEN_US = 0;
+export const LAST_SEEN_US = 1;
+/** 0 while the row is silent in this interval. */
+export const INTERVAL_FIRST_US = 2;
+export const BYTES_MISSED = 3;
+
+/** What never changes in a row. */
+export interface ConversationFacts {
+  readonly protocol: Protocol;
+  readonly transport: string;
+  readonly clientIpAddress: string;
+  readonly serverIpAddress: string;
+  readonly serverPort: number;
+  /** Absent for OPC UA. */
+  readonly unitId?: number;
+  /** No other conversation between these two was known when it began. */
+  readonly isNewPair: boolean;
+  /** The last flow that was looked up; its role facts are current. */
+  flow: FlowFacts;
+}
+
+/** Function codes that change something in the device (FIELDS.md section 4). */
+const WRITE_FUNCTIONS = new Uint8Array(128);
+for (const functionCode of [5, 6, 15, 16, 21, 22, 23]) WRITE_FUNCTIONS[functionCode] = 1;
+
+export function isModbusWrite(functionCode: number): boolean {
+  return WRITE_FUNCTIONS[functionCode] === 1;
+}
+
+/** gatewayPathUnavailable, gatewayTargetDeviceFailedToRespond. */
+function isFromGateway(exceptionCode: number): boolean {
+  return exceptionCode === 10 || exceptionCode === 11;
+}
+
+export class ConversationTable {
+  /** Counts of this interval; row times COUNTERS. */
+  readonly counts = new Uint32Array(CONVERSATIONS_MAX * COUNTERS);
+  /** Counts of all intervals before. */
+  readonly totals = new Float64Array(CONVERSATIONS_MAX * COUNTERS);
+  readonly moments = new Float64Array(CONVERSATIONS_MAX * MOMENTS);
+  /** Bytes missed in all intervals before. */
+  readonly bytesMissedTotal = new Float64Array(CONVERSATIONS_MAX);
+  readonly rttBins = new Uint32Array(CONVERSATIONS_MAX * RTT_BINS);
+  readonly cells = new SubjectCells(CONVERSATIONS_MAX);
+  /** The last call found a row (or a cell, see `cells.isNew`) that was not there before. */
+  isNewRow = false;
+  evictedCount = 0;
+  refusedCount = 0;
+
+  readonly #refusedItself = new Uint8Array(CONVERSATIONS_MAX);
+  readonly #facts: (ConversationFacts | undefined)[] = [undefined];
+  readonly #free: number[] = [];
+  readonly #rowByKey = new Map<string, number>();
+  readonly #rowsByPair = new Map<string, number>();
+  readonly #cacheKeys = new Float64Array(CACHE_ENTRIES).fill(-1);
+  readonly #cacheRows = new Uint16Array(CACHE_ENTRIES);
+
+  /** Conversations known now, without the folded row. */
+  get used(): number {
+    return this.#rowByKey.size;
+  }
+
+  /** Rows run from 1 below this; some of them may be empty. */
+  get rowsEnd(): number {
+    return this.#facts.length;
+  }
+
+  facts(row: number): ConversationFacts | undefined {
+    return this.#facts[row];
+  }
+
+  /** Counts a transaction; returns its row, and sets `isNewRow` and `cells.isNew`. */
+  modbus(transaction: ModbusTransaction): number {
+    const { functionCode, rttUs } = transaction;
+    const row = this.#rowOf(transaction.flow, transaction.unitId, transaction.transport);
+    const counts = this.counts;
+    const base = row * COUNTERS;
+    const cell = this.cells.of(row, functionCode);
+    const cellCounts = this.cells.counts;
+    const hasResponse = transaction.responsePdu.length > 0;
+    let firstUs = transaction.responseTimeUs;
+    let lastUs = firstUs;
+    if (transaction.requestPdu.length > 0) {
+      const requests = 1 + transaction.retriesCount;
+      counts[base + REQUESTS] += requests;
+      cellCounts[cell] += requests;
+      if (!hasResponse) counts[base + UNMATCHED_REQUESTS]++;
+      if (WRITE_FUNCTIONS[functionCode] === 1) counts[base + WRITES]++;
+      firstUs = transaction.requestTimeUs;
+      if (!hasResponse) lastUs = firstUs;
+    }
+    if (hasResponse) {
+      const isException = transaction.exceptionCode === 0 ? 0 : 1;
+      counts[base + RESPONSES + isException]++;
+      cellCounts[cell + 1 + isException]++;
+      if (isException === 1 && !isFromGateway(transaction.exceptionCode)) {
+        this.#refusedItself[row] = 1;
+      }
+    }
+    if (transaction.anomalies.length > 0) counts[base + ANOMALIES]++;
+    if (rttUs >= 0) this.#sampleRtt(row, base, rttUs);
+    this.#touch(row, firstUs, lastUs);
+    return row;
+  }
+
+  /** As `modbus`; `subject` is the service's number, `isBad` a response with a Bad result. */
+  opcua(transaction: OpcuaTransaction, subject: number, isWrite: boolean, isBad: boolean): number {
+    const { request, response, rttUs } = transaction;
+    const row = this.#rowOf(transaction.flow, NO_UNIT, transaction.flow.ipProtocol);
+    const counts = this.counts;
+    const base = row * COUNTERS;
+    const cell = this.cells.of(row, subject);
+    let firstUs = response.timeUs;
+    let lastUs = firstUs;
+    if (request.present) {
+      counts[base + REQUESTS]++;
+      this.cells.counts[cell]++;
+      if (!response.present) counts[base + UNMATCHED_REQUESTS]++;
+      if (isWrite) counts[base + WRITES]++;
+      firstUs = request.timeUs;
+      if (!response.present) lastUs = firstUs;
+    }
+    if (response.present) {
+      counts[base + (isBad ? EXCEPTIONS : RESPONSES)]++;
+      this.cells.counts[cell + (isBad ? 2 : 1)]++;
+    }
+    if (transaction.anomalies.length > 0) counts[base + ANOMALIES]++;
+    if (rttUs >= 0) this.#sampleRtt(row, base, rttUs);
+    this.#touch(row, firstUs, lastUs);
+    return row;
+  }
+
+  /** OPC UA transport messages belong to a conversation without being one of its services. */
+  opcuaTransport(flow: FlowFacts, timeUs: number): number {
+    const row = this.#rowOf(flow, NO_UNIT, flow.ipProtocol);
+    this.#touch(row, timeUs, timeUs);
+    return row;
+  }
+
+  /** A hole in the stream; told at the conversation of this flow that spoke last. */
+  gap(flow: FlowFacts, row: number, bytesMissed: number): void {
+    const facts = this.#facts[row];
+    const belongs =
+      facts !== undefined &&
+      facts.clientIpAddress === flow.client.ipAddress &&
+      facts.serverIpAddress === flow.server.ipAddress;
+    this.moments[(belongs ? row : FOLDED_ROW) * MOMENTS + BYTES_MISSED] += bytesMissed;
+  }
+
+  /**
+   * Somebody is there: a normal answer came, or an exception that a gateway does not give in the
+   * name of an absent device (V1.1b3 section 7: 10 and 11).
+   */
+  hasAnswered(row: number): boolean {
+    const index = row * COUNTERS + RESPONSES;
+    return this.counts[index] + this.totals[index] > 0 || this.#refusedItself[row] === 1;
+  }
+
+  /** Adds the interval to the totals and begins the next; makes room when the table fills. */
+  endInterval(): void {
+    for (let row = 0; row < this.rowsEnd; row++) {
+      const moment = row * MOMENTS;
+      if (this.moments[moment + INTERVAL_FIRST_US] === 0 && row !== FOLDED_ROW) continue;
+      this.#foldRow(row, moment);
+    }
+    this.cells.endInterval();
+    if (this.used > CONVERSATIONS_MAX * EVICT_ABOVE) this.#evictIdle();
+  }
+
+  #rowOf(flow: FlowFacts, unit: number, transport: string): number {
+    const key = flow.flowNumber * 512 + unit;
+    const entry = (Math.imul(flow.slot, 0x9e3779b1) + Math.imul(unit, 0x85ebca6b)) >>> CACHE_SHIFT;
+    if (this.#cacheKeys[entry] === key) {
+      this.isNewRow = false;
+      return this.#cacheRows[entry];
+    }
+    const row = this.#lookUp(flow, unit, transport);
+    this.#cacheKeys[entry] = key;
+    this.#cacheRows[entry] = row;
+    return row;
+  }
+
+  #lookUp(flow: FlowFacts, unit: number, transport: string): number {
+    const { protocol, client, server } = flow;
+    const pair = `${protocol} ${client.ipAddress} ${server.ipAddress} ${server.port}`;
+    const key = `${pair} ${unit}`;
+    const known = this.#rowByKey.get(key);
+    this.isNewRow = known === undefined;
+    if (known !== undefined) {
+      const facts = this.#facts[known];
+      if (facts !== undefined) facts.flow = flow;
+      return known;
+    }
+    const row = this.#takeRow();
+    if (row === FOLDED_ROW) {
+      this.isNewRow = false;
+      this.refusedCount++;
+      return FOLDED_ROW;
+    }
+    const rowsOfPair = this.#rowsByPair.get(pair) ?? 0;
+    this.#rowsByPair.set(pair, rowsOfPair + 1);
+    this.#rowByKey.set(key, row);
+    this.#facts[row] = {
+      protocol,
+      transport,
+      clientIpAddress: client.ipAddress,
+      serverIpAddress: server.ipAddress,
+      serverPort: server.port,
+      ...(unit === NO_UNIT ? {} : { unitId: unit }),
+      isNewPair: rowsOfPair === 0,
+      flow,
+    };
+    return row;
+  }
+
+  #takeRow(): number {
+    const freed = this.#free.pop();
+    if (freed !== undefined) return freed;
+    if (this.#facts.length >= CONVERSATIONS_MAX) return FOLDED_ROW;
+    this.#facts.push(undefined);
+    return this.#facts.length - 1;
+  }
+
+  #sampleRtt(row: number, base: number, rttUs: number): void {
+    const counts = this.counts;
+    counts[base + RTT_SAMPLES]++;
+    if (rttUs > counts[base + RTT_MAX_US]) counts[base + RTT_MAX_US] = rttUs;
+    this.rttBins[row * RTT_BINS + rttBin(rttUs)]++;
+  }
+
+  #touch(row: number, firstUs: number, lastUs: number): void {
+    const moments = this.moments;
+    const base = row * MOMENTS;
+    if (lastUs > moments[base + LAST_SEEN_US]) moments[base + LAST_SEEN_US] = lastUs;
+    if (moments[base + INTERVAL_FIRST_US] === 0) this.#beginInterval(base, firstUs);
+  }
+
+  #beginInterval(base: number, timeUs: number): void {
+    this.moments[base + INTERVAL_FIRST_US] = Math.max(1, timeUs);
+    if (this.moments[base] === 0) this.moments[base] = Math.max(1, timeUs);
+  }
+
+  #foldRow(row: number, moment: number): void {
+    const base = row * COUNTERS;
+    for (let counter = 0; counter < RTT_MAX_US; counter++) {
+      this.totals[base + counter] += this.counts[base + counter];
+    }
+    const rttMaxUs = this.counts[base + RTT_MAX_US];
+    this.totals[base + RTT_MAX_US] = Math.max(this.totals[base + RTT_MAX_US], rttMaxUs);
+    this.counts.fill(0, base, base + COUNTERS);
+    this.rttBins.fill(0, row * RTT_BINS, (row + 1) * RTT_BINS);
+    this.bytesMissedTotal[row] += this.moments[moment + BYTES_MISSED];
+    this.moments[moment + BYTES_MISSED] = 0;
+    this.moments[moment + INTERVAL_FIRST_US] = 0;
+  }
+
+  #evictIdle(): void {
+    const idle = [...this.#rowByKey.entries()].sort(
+      ([, a], [, b]) =>
+        this.moments[a * MOMENTS + LAST_SEEN_US] - this.moments[b * MOMENTS + LAST_SEEN_US],
+    );
+    const excess = idle.slice(0, this.used - Math.floor(CONVERSATIONS_MAX * EVICT_ABOVE));
+    for (const [key, row] of excess) this.#freeRow(key, row);
+    this.#cacheKeys.fill(-1);
+    this.evictedCount += excess.length;
+  }
+
+  #freeRow(key: string, row: number): void {
+    this.#rowByKey.delete(key);
+    const pair = key.slice(0, key.lastIndexOf(' '));
+    const left = (this.#rowsByPair.get(pair) ?? 1) - 1;
+    if (left === 0) this.#rowsByPair.delete(pair);
+    else this.#rowsByPair.set(pair, left);
+    this.#facts[row] = undefined;
+    this.totals.fill(0, row * COUNTERS, (row + 1) * COUNTERS);
+    this.moments.fill(0, row * MOMENTS, (row + 1) * MOMENTS);
+    this.bytesMissedTotal[row] = 0;
+    this.#refusedItself[row] = 0;
+    this.cells.freeRow(row);
+    this.#free.push(row);
+  }
+}

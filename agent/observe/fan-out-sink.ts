@@ -1,0 +1,45 @@
+/** Hands everything to two sinks in turn; only where records are written beside observing. */
+import type { DecodeSink, MalformedMessage, StreamGap } from '../../protocols/decode-sink.ts';
+import type { FlowFacts } from '../../protocols/flow.ts';
+import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
+import type { OpcuaTransaction, OpcuaTransportMessage } from '../../protocols/opcua/transaction.ts';
+
+export class FanOutSink implements DecodeSink {
+  readonly #first: DecodeSink;
+  readonly #second: DecodeSink;
+
+  constructor(first: DecodeSink, second: DecodeSink) {
+    this.#first = first;
+    this.#second = second;
+  }
+
+  modbusTransaction(transaction: ModbusTransaction): void {
+    this.#first.modbusTransaction(transaction);
+    this.#second.modbusTransaction(transaction);
+  }
+
+  opcuaTransaction(transaction: OpcuaTransaction): void {
+    this.#first.opcuaTransaction(transaction);
+    this.#second.opcuaTransaction(transaction);
+  }
+
+  opcuaTransportMessage(message: OpcuaTransportMessage): void {
+    this.#first.opcuaTransportMessage(message);
+    this.#second.opcuaTransportMessage(message);
+  }
+
+  malformed(message: MalformedMessage): void {
+    this.#first.malformed(message);
+    this.#second.malformed(message);
+  }
+
+  gap(gap: StreamGap): void {
+    this.#first.gap(gap);
+    this.#second.gap(gap);
+  }
+
+  flowEnded(flow: FlowFacts): void {
+    this.#first.flowEnded(flow);
+    this.#second.flowEnded(flow);
+  }
+}

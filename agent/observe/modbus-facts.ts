@@ -1,0 +1,127 @@
+/**
+ * The rare side of Modbus: what a transaction tells beyond its counts. Nothing here runs for an
+ * ordinary poll that was seen before.
+ */
+import type { Digest } from '../../protocols/decoded.ts';
+import type { FrameEvidence } from '../../protocols/frame-block.ts';
+import type { Observation } from '../../protocols/interval-report.ts';
+import { exceptionName } from '../../protocols/modbus/exceptions.ts';
+import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
+import type { DetectionCases } from './detection-cases.ts';
+import { MODBUS_ANOMALY_RULES } from './detections/registry.ts';
+import { collectEvidence, type EvidenceFrame } from './evidence.ts';
+import type { ExceptionEdge } from './exception-watch.ts';
+import { modbusWritePoint } from './modbus-write.ts';
+import type { ObservationLog } from './observation-log.ts';
+import type { ObservedWrites } from './observed-writes.ts';
+
+export interface FactsContext {
+  readonly log: ObservationLog;
+  readonly writes: ObservedWrites;
+  readonly cases: DetectionCases;
+  readonly digest: Digest;
+  readonly evidence: FrameEvidence | undefined;
+}
+
+export class ModbusFacts {
+  readonly #context: FactsContext;
+
+  constructor(context: FactsContext) {
+    this.#context = context;
+  }
+
+  newFunctionCode(transaction: ModbusTransaction): void {
+    this.#context.log.add({
+      ...envelope(transaction, 'newFunctionCode'),
+      functionCode: transaction.functionCode,
+    });
+  }
+
+  write(transaction: ModbusTransaction, row: number): void {
+    const point = modbusWritePoint(transaction.requestPdu);
+    if (point === undefined) return;
+    const { object, address, quantity, value, fileNumber } = point;
+    this.#context.writes.see(row, `${object} ${fileNumber ?? ''} ${address}`, 'write', () => ({
+      ...envelope(transaction, 'write'),
+      functionCode: transaction.functionCode,
+      address,
+      ...(quantity === undefined ? {} : { quantity }),
+      details: {
+        object,
+        ...(value === undefined ? {} : { value }),
+        ...(fileNumber === undefined ? {} : { fileNumber }),
+        outcome: outcomeOf(transaction),
+      },
+    }));
+  }
+
+  exception(transaction: ModbusTransaction, edge: ExceptionEdge): void {
+    const code = edge.kind === 'stopped' ? edge.code : transaction.exceptionCode;
+    this.#context.log.add({
+      ...envelope(transaction, 'exception'),
+      functionCode: transaction.functionCode,
+      details: {
+        state: edge.kind,
+        exceptionCode: code,
+        exceptionName: exceptionName(code),
+        ...(edge.kind === 'stopped' ? { count: edge.count } : {}),
+      },
+    });
+  }
+
+  detect(transaction: ModbusTransaction, recordId: string): void {
+    const { cases, evidence, digest } = this.#context;
+    for (const rule of MODBUS_ANOMALY_RULES) {
+      const finding = rule.detectModbus(transaction);
+      if (finding === undefined) continue;
+      const { flow, unitId } = transaction;
+      cases.observe(finding, { flow, unitId, timeUs: timeOf(transaction) }, () =>
+        collectEvidence([recordId], framesOf(transaction), evidence, digest),
+      );
+    }
+  }
+}
+
+function outcomeOf(transaction: ModbusTransaction): string {
+  if (transaction.responsePdu.length === 0) return 'unanswered';
+  return transaction.exceptionCode === 0 ? 'done' : exceptionName(transaction.exceptionCode);
+}
+
+function timeOf(transaction: ModbusTransaction): number {
+  const { requestTimeUs, responseTimeUs } = transaction;
+  return requestTimeUs >= 0 ? requestTimeUs : responseTimeUs;
+}
+
+function envelope(transaction: ModbusTransaction, kind: Observation['kind']): Observation {
+  const { client, server } = transaction.flow;
+  return {
+    kind,
+    timeUs: timeOf(transaction),
+    protocol: 'modbus',
+    clientIpAddress: client.ipAddress,
+    serverIpAddress: server.ipAddress,
+    serverPort: server.port,
+    unitId: transaction.unitId,
+  };
+}
+
+/** Request, then response; one frame that carries both is taken once. */
+function framesOf(transaction: ModbusTransaction): EvidenceFrame[] {
+  const frames: EvidenceFrame[] = [];
+  if (transaction.requestPdu.length > 0) {
+    frames.push({
+      address: transaction.requestFrameAddress,
+      bytes: transaction.requestFrameBytes,
+    });
+  }
+  if (
+    transaction.responsePdu.length > 0 &&
+    transaction.responseFrameAddress !== transaction.requestFrameAddress
+  ) {
+    frames.push({
+      address: transaction.responseFrameAddress,
+      bytes: transaction.responseFrameBytes,
+    });
+  }
+  return frames;
+}

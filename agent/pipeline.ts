@@ -1,0 +1,122 @@
+/**
+ * The order of the stages, and the only file that knows it: frames -> decode (flows, streams,
+ * Modbus, OPC UA) -> observe. `replay` runs it on a file, the capture worker on live interfaces;
+ * both see the same analysis.
+ */
+
+import type { DecodeCounters, DecodeSink } from '../protocols/decode-sink.ts';
+import type { Digest } from '../protocols/decoded.ts';
+import {
+  FRAME_NANOSECONDS,
+  FRAME_SECONDS,
+  FRAME_WORDS,
+  type FrameBlock,
+  type FrameBlockSink,
+  type FrameEvidence,
+} from '../protocols/frame-block.ts';
+import type { InterfaceCoverage, IntervalReport } from '../protocols/interval-report.ts';
+import { createDecodeCounters } from './decode/decode-counters.ts';
+import { Decoder } from './decode/decoder.ts';
+import { DECODER_DEFAULTS } from './decode/decoder-options.ts';
+import { ModbusAnalyzer } from './decode/modbus-analyzer.ts';
+import { OpcuaAnalyzer } from './decode/opcua-analyzer.ts';
+import { FanOutSink } from './observe/fan-out-sink.ts';
+import { type ObservedInterface, Observer, type ObserverTotals } from './observe/observer.ts';
+import type { RecordWriter } from './observe/record-writer.ts';
+
+export interface PipelineOptions {
+  /** By the `interfaceIndex` of blocks; empty where frames come from a file. */
+  readonly interfaces: readonly ObservedInterface[];
+  readonly digest: Digest;
+  /** Configuration decode.modbusPorts; 502 unless given. */
+  readonly modbusPorts?: readonly number[];
+  /** Configuration decode.opcuaPorts; 4840 unless given. */
+  readonly opcuaPorts?: readonly number[];
+  /** Connections watched at a time; when full, the one idle longest makes room. */
+  readonly flowsMax?: number;
+  /** Start of the flow table's hash; random where strangers may choose addresses. */
+  readonly hashSeed?: number;
+  /** Where detections copy their frames from. */
+  readonly evidence?: FrameEvidence;
+  /** Gets every transaction too; absent where nobody asked for records. */
+  readonly records?: RecordWriter;
+}
+
+/** Everything since start. */
+export interface PipelineTotals extends ObserverTotals {
+  readonly decode: DecodeCounters;
+  /** Stamps of the first and the last frame, UTC microseconds; -1 before the first. */
+  readonly firstFrameUs: number;
+  readonly lastFrameUs: number;
+}
+
+export class Pipeline implements FrameBlockSink {
+  readonly #counters = createDecodeCounters();
+  readonly #observer: Observer;
+  readonly #records: RecordWriter | undefined;
+  readonly #decoder: Decoder;
+  #firstFrameUs = -1;
+  #lastFrameUs = -1;
+
+  constructor(options: PipelineOptions) {
+    const { interfaces, digest, evidence, records } = options;
+    const flowsMax = options.flowsMax ?? DECODER_DEFAULTS.flowsMax;
+    const counters = this.#counters;
+    this.#observer = new Observer({ interfaces }, digest, evidence);
+    this.#records = records;
+    const sink: DecodeSink =
+      records === undefined ? this.#observer : new FanOutSink(this.#observer, records);
+    const analyzers = {
+      modbus: new ModbusAnalyzer({ flowsMax }, sink, counters.modbus),
+      opcua: new OpcuaAnalyzer({ flowsMax }, sink, counters.opcua),
+    };
+    const decoderOptions = {
+      flowsMax,
+      modbusPorts: options.modbusPorts ?? DECODER_DEFAULTS.modbusPorts,
+      opcuaPorts: options.opcuaPorts ?? DECODER_DEFAULTS.opcuaPorts,
+      hashSeed: options.hashSeed ?? DECODER_DEFAULTS.hashSeed,
+    };
+    this.#decoder = new Decoder(decoderOptions, analyzers, sink, counters);
+  }
+
+  /** Decodes and observes every frame of the block before it returns. */
+  block(block: FrameBlock): void {
+    if (block.framesCount > 0) {
+      if (this.#firstFrameUs < 0) this.#firstFrameUs = timeUsOf(block, 0);
+      this.#lastFrameUs = timeUsOf(block, block.framesCount - 1);
+    }
+    this.#decoder.block(block);
+  }
+
+  /** Capture time goes on without frames; live, at least once a second. */
+  advance(timeUs: number): void {
+    this.#decoder.advance(timeUs);
+  }
+
+  /** End of input: what is pending leaves now, and the records that are held. */
+  end(): void {
+    this.#decoder.end();
+    this.#records?.flush();
+  }
+
+  /** Ends an interval (UTC microseconds) and tells what it brought. */
+  report(fromUs: number, toUs: number, coverage: readonly InterfaceCoverage[]): IntervalReport {
+    this.#records?.endInterval();
+    return this.#observer.report(fromUs, toUs, coverage, this.#counters);
+  }
+
+  totals(): PipelineTotals {
+    return {
+      ...this.#observer.totals(),
+      decode: this.#counters,
+      firstFrameUs: this.#firstFrameUs,
+      lastFrameUs: this.#lastFrameUs,
+    };
+  }
+}
+
+function timeUsOf(block: FrameBlock, frame: number): number {
+  const word = frame * FRAME_WORDS;
+  const nanoseconds = block.index[word + FRAME_NANOSECONDS];
+  return block.index[word + FRAME_SECONDS] * 1_000_000 + Math.floor(nanoseconds / 1000);
+}

@@ -1,0 +1,52 @@
+/**
+ * The site's own key, under which tokens, users and (at sharing `minimal`) addresses become
+ * pseudonyms. Made on first start beside the buffer, readable by the agent alone; it never leaves.
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { OperatorFault } from './platform/operator-fault.ts';
+import type { Random } from './platform/random.ts';
+
+const SITE_KEY_FILE = 'site.key';
+const SITE_KEY_BYTES = 32;
+
+/** Throws OperatorFault SITE_KEY_UNUSABLE. */
+export function openSiteKey(folder: string, random: Random): Uint8Array {
+  const path = join(folder, SITE_KEY_FILE);
+  try {
+    mkdirSync(folder, { recursive: true });
+    if (!existsSync(path)) writeKey(path, random.bytes(SITE_KEY_BYTES));
+    const key = readFileSync(path);
+    if (key.length === SITE_KEY_BYTES) return key;
+    throw new Error(`it has ${key.length} bytes instead of ${SITE_KEY_BYTES}`);
+  } catch (cause) {
+    throw new OperatorFault({
+      code: 'SITE_KEY_UNUSABLE',
+      problem: `The site's key "${path}" can't be read or made (${String(cause)}).`,
+      remedy:
+        'Let the agent own the folder of buffer.path. Without the old key the pseudonyms change.',
+      cause,
+    });
+  }
+}
+
+/** The file is there whole, or not at all. */
+function writeKey(path: string, key: Uint8Array): void {
+  const descriptor = openSync(`${path}.new`, 'w', 0o600);
+  try {
+    writeSync(descriptor, key);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(`${path}.new`, path);
+}

@@ -1,0 +1,87 @@
+/** Keeps one link up: attempts with backoff, and remembers why the last one ended. */
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { OperatorFault } from '../platform/operator-fault.ts';
+import type { Random } from '../platform/random.ts';
+import { Backoff } from './backoff.ts';
+import type { LinkFacts, UplinkLink } from './link.ts';
+
+export interface LinkKeeperOptions {
+  readonly link: UplinkLink;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly onUp: (facts: LinkFacts) => void;
+  readonly onDown: () => void;
+  readonly onMessage: (topic: string, bytes: Uint8Array) => void;
+}
+
+export class LinkKeeper {
+  readonly #options: LinkKeeperOptions;
+  readonly #backoff: Backoff;
+  #isUp = false;
+  #isStopped = false;
+  #ups = 0;
+  #fault: OperatorFault | undefined;
+  #cancelAttempt: () => void = () => {};
+
+  constructor(options: LinkKeeperOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.random);
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** Connections after the first. */
+  get reconnects(): number {
+    return Math.max(0, this.#ups - 1);
+  }
+
+  /** Why the link is not up; undefined while it is, or before the first attempt ended. */
+  get fault(): OperatorFault | undefined {
+    return this.#fault;
+  }
+
+  start(): void {
+    this.#attempt();
+  }
+
+  /** The hub answered over this link: the next failure begins with short waits again. */
+  proveGood(): void {
+    this.#backoff.reset();
+  }
+
+  async stop(timeoutMs: number): Promise<void> {
+    this.#isStopped = true;
+    this.#cancelAttempt();
+    this.#isUp = false;
+    this.#options.onDown();
+    await this.#options.link.close(timeoutMs);
+  }
+
+  #attempt(): void {
+    const { link, clock, log, onUp, onDown, onMessage } = this.#options;
+    link.connect({
+      onUp: (facts) => {
+        if (this.#isStopped) return;
+        this.#isUp = true;
+        this.#ups++;
+        this.#fault = undefined;
+        log.info({ receiveMaximum: facts.receiveMaximum }, 'uplinkConnected');
+        onUp(facts);
+      },
+      onDown: (fault) => {
+        if (this.#isStopped) return;
+        this.#isUp = false;
+        this.#fault = fault;
+        onDown();
+        const waitMs = this.#backoff.nextMs();
+        log.warn({ code: fault?.code, waitMs: Math.round(waitMs) }, fault?.problem ?? 'uplinkLost');
+        this.#cancelAttempt = clock.after(waitMs, () => this.#attempt());
+      },
+      onMessage,
+    });
+  }
+}

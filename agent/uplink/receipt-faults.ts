@@ -1,0 +1,26 @@
+/** What receipts can tell that an operator has to know, as faults with a next step. */
+import { OperatorFault } from '../platform/operator-fault.ts';
+
+export function rejectedFault(layer: string, reason: string, detail: string): OperatorFault {
+  return new OperatorFault({
+    code: 'UPLINK_RECEIPT_REJECTED',
+    problem: `A receipt was not accepted (${layer}: ${reason}, ${detail}); nothing was deleted.`,
+    remedy: "Compare receipt-key.json with the hub's; if they are the same, someone else sent it.",
+  });
+}
+
+export function refusedFault(count: number): OperatorFault {
+  return new OperatorFault({
+    code: 'UPLINK_MESSAGES_REFUSED',
+    problem: `The hub refused ${count} signed message(s); they are kept and no longer sent.`,
+    remedy: 'Ask at the hub for the reason it gives, such as a key that is not enrolled.',
+  });
+}
+
+export function forkFault(stream: number, sequence: number): OperatorFault {
+  return new OperatorFault({
+    code: 'UPLINK_FORK_DETECTED',
+    problem: `The hub has another message for stream ${stream}, sequence ${sequence}.`,
+    remedy: 'Look for a second gateway with a copy of this key, then enrol this one anew.',
+  });
+}

@@ -1,0 +1,51 @@
+/**
+ * What passes between the main thread and the capture worker. Worker to main is bounded by credits:
+ * a report costs one, and the main thread gives it back once the report is on disk. Without credit
+ * the worker keeps counting and folds what it can't send (`observationsFolded` tells how much).
+ */
+import type { IntervalReport } from '../protocols/interval-report.ts';
+
+/** Reports that may be under way at once; four seconds of a stalled disk. */
+export const REPORT_CREDITS = 4;
+
+/** Interval of the reports; summaries fold whole intervals. */
+export const REPORT_INTERVAL_MS = 1000;
+
+/** Name under which the frames of `capture.file` are counted. */
+export const FILE_INTERFACE = 'file';
+
+export interface WorkerSettings {
+  readonly interfaces: readonly {
+    readonly name: string;
+    readonly role: 'mirror' | 'tapA' | 'tapB' | 'host';
+  }[];
+  /** A capture file that is played at its own pace, over and over, instead of interfaces. */
+  readonly file?: string;
+  readonly ringBytes: number;
+  readonly evidenceBytes: number;
+  readonly modbusPorts: readonly number[];
+  readonly opcuaPorts: readonly number[];
+  /** Our own uplink, which is no plant traffic. */
+  readonly exclude: readonly { readonly ipAddress?: string; readonly port: number }[];
+  /** The site's key for pseudonyms. */
+  readonly siteKey: Uint8Array;
+}
+
+export interface InterfaceNotice {
+  readonly interfaceName: string;
+  readonly state: string;
+  readonly detail?: string;
+}
+
+export type ToMain =
+  | { readonly kind: 'capturing' }
+  | { readonly kind: 'report'; readonly report: IntervalReport; readonly isLast: boolean }
+  | { readonly kind: 'interfaceState'; readonly notice: InterfaceNotice }
+  | {
+      readonly kind: 'fault';
+      readonly code: string;
+      readonly problem: string;
+      readonly remedy: string;
+    };
+
+export type ToWorker = { readonly kind: 'credit' } | { readonly kind: 'stop' };

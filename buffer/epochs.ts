@@ -1,0 +1,157 @@
+/**
+ * One life of a buffer. A new epoch begins whenever going on could sign a sequence twice: the
+ * database is new, was set aside, came back from an older copy, or belongs to another key.
+ */
+import type { Database } from 'better-sqlite3';
+import type { Random } from '../agent/platform/random.ts';
+import type { EpochBegins } from '../protocols/uplink/messages.ts';
+import type { Mark, MarkedStream } from './signed-mark.ts';
+
+export type EpochReason = EpochBegins['reason'];
+
+export const STREAMS_COUNT = 3;
+const EPOCH_BYTES = 6;
+export const ZERO_SHA256: Uint8Array = new Uint8Array(32);
+
+export interface Epoch {
+  readonly epoch: number;
+  readonly reason: EpochReason;
+  readonly previousEpoch?: number;
+  /** The agent whose key signs in it; absent until the first signature. */
+  readonly agentId?: string;
+}
+
+export interface StreamHead {
+  readonly lastSequence: number;
+  readonly lastSha256: Uint8Array;
+  /** Last known message of the stream in the previous epoch. */
+  readonly previousSequence?: number;
+  readonly previousSha256?: Uint8Array;
+}
+
+interface EpochRow {
+  epoch: number;
+  reason: EpochReason;
+  previousEpoch: number | null;
+  agentId: string | null;
+}
+
+export interface StreamHeadRow {
+  lastSequence: number;
+  lastSha256: Uint8Array;
+  previousSequence: number | null;
+  previousSha256: Uint8Array | null;
+}
+
+/** The newest epoch of the file; undefined in a new file. */
+export function currentEpoch(database: Database): Epoch | undefined {
+  const row = database
+    .prepare<[], EpochRow>('SELECT * FROM epoch ORDER BY ordinal DESC LIMIT 1')
+    .get();
+  if (row === undefined) return undefined;
+  return {
+    epoch: row.epoch,
+    reason: row.reason,
+    ...(row.previousEpoch !== null && { previousEpoch: row.previousEpoch }),
+    ...(row.agentId !== null && { agentId: row.agentId }),
+  };
+}
+
+/** Why a new epoch has to begin; undefined when the current one can go on. */
+export function reasonForNewEpoch(
+  database: Database,
+  mark: Mark | undefined,
+  isQuarantined: boolean,
+): EpochReason | undefined {
+  if (isQuarantined) return 'quarantined';
+  const current = currentEpoch(database);
+  // An empty database beside a mark is older than what was signed, however it came to be empty.
+  if (current === undefined) return mark === undefined ? 'new' : 'restored';
+  if (mark === undefined) return hasSigned(database, current.epoch) ? 'restored' : undefined;
+  if (mark.epoch !== current.epoch) {
+    // A crash between the commit of a new epoch and its mark; nothing has left the gateway since.
+    const isFresh = current.previousEpoch === mark.epoch && !hasSigned(database, current.epoch);
+    return isFresh ? undefined : 'restored';
+  }
+  return isBehind(database, mark) ? 'restored' : undefined;
+}
+
+/** Call inside a transaction. `left`: what may have been published before, when that is known. */
+export function beginEpoch(
+  database: Database,
+  reason: EpochReason,
+  left: Mark | undefined,
+  random: Random,
+  nowMs: number,
+): Epoch {
+  const previous = left ?? markOf(database);
+  const epoch = newEpochNumber(database, random);
+  database
+    .prepare('INSERT INTO epoch (epoch, reason, previousEpoch, beganMs) VALUES (?, ?, ?, ?)')
+    .run(epoch, reason, previous?.epoch ?? null, nowMs);
+  const insert = database.prepare('INSERT INTO stream_head VALUES (?, ?, 0, ?, ?, ?)');
+  for (let stream = 1; stream <= STREAMS_COUNT; stream++) {
+    const last = previous?.streams[stream - 1];
+    const isKnown = last !== undefined && last.sequence > 0;
+    insert.run(
+      epoch,
+      stream,
+      ZERO_SHA256,
+      isKnown ? last.sequence : null,
+      isKnown ? last.sha256 : null,
+    );
+  }
+  return { epoch, reason, ...(previous !== undefined && { previousEpoch: previous.epoch }) };
+}
+
+/** The heads of the current epoch, in the shape of the mark; undefined in a new file. */
+export function markOf(database: Database): Mark | undefined {
+  const current = currentEpoch(database);
+  if (current === undefined) return undefined;
+  const streams: MarkedStream[] = [];
+  for (let stream = 1; stream <= STREAMS_COUNT; stream++) {
+    const head = headOf(database, current.epoch, stream);
+    streams.push({
+      sequence: head?.lastSequence ?? 0,
+      sha256: head?.lastSha256 ?? ZERO_SHA256,
+    });
+  }
+  return { epoch: current.epoch, streams };
+}
+
+export function headOf(
+  database: Database,
+  epoch: number,
+  stream: number,
+): StreamHeadRow | undefined {
+  return database
+    .prepare<[number, number], StreamHeadRow>(
+      'SELECT * FROM stream_head WHERE epoch = ? AND stream = ?',
+    )
+    .get(epoch, stream);
+}
+
+function hasSigned(database: Database, epoch: number): boolean {
+  const highest = database
+    .prepare<[number], number>('SELECT max(lastSequence) FROM stream_head WHERE epoch = ?')
+    .pluck()
+    .get(epoch);
+  return (highest ?? 0) > 0;
+}
+
+function isBehind(database: Database, mark: Mark): boolean {
+  return mark.streams.some((marked, index) => {
+    const head = headOf(database, mark.epoch, index + 1);
+    return (head?.lastSequence ?? 0) < marked.sequence;
+  });
+}
+
+/** Random 48 bits, greater than 0 and not used before in this file. */
+function newEpochNumber(database: Database, random: Random): number {
+  const isUsed = database.prepare('SELECT 1 FROM epoch WHERE epoch = ?').pluck();
+  for (;;) {
+    let epoch = 0;
+    for (const byte of random.bytes(EPOCH_BYTES)) epoch = epoch * 256 + byte;
+    if (epoch > 0 && isUsed.get(epoch) === undefined) return epoch;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The schema of the buffer, forward only: each step runs once, in a transaction of its own, and is
+ * never edited after a release. `user_version` holds the number of the last step that ran.
+ */
+import type { Database } from 'better-sqlite3';
+import { newerSchemaFault } from './buffer-fault.ts';
+
+const MIGRATIONS: readonly string[] = [
+  // 1: first form. The outbox has a rowid, because a WITHOUT ROWID table would carry the messages
+  // in its inner pages; `id` rises with the time of signing, across epochs.
+  `
+  CREATE TABLE epoch (
+    ordinal INTEGER PRIMARY KEY,
+    epoch INTEGER NOT NULL UNIQUE,
+    agentId TEXT,
+    reason TEXT NOT NULL CHECK (reason IN ('new', 'quarantined', 'restored', 'factoryReset')),
+    previousEpoch INTEGER,
+    beganMs INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE stream_head (
+    epoch INTEGER NOT NULL REFERENCES epoch (epoch),
+    stream INTEGER NOT NULL CHECK (stream BETWEEN 1 AND 3),
+    lastSequence INTEGER NOT NULL,
+    lastSha256 BLOB NOT NULL CHECK (length(lastSha256) = 32),
+    previousSequence INTEGER,
+    previousSha256 BLOB,
+    PRIMARY KEY (epoch, stream)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'refused', 'stored')),
+    bytes INTEGER NOT NULL,
+    createdMs INTEGER NOT NULL,
+    sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+    reason TEXT,
+    message BLOB NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX outbox_identity ON outbox (epoch, stream, sequence);
+  CREATE INDEX outbox_totals ON outbox (state, bytes);
+  CREATE INDEX outbox_pending ON outbox (stream, id) WHERE state = 'pending';
+
+  CREATE TABLE receipt (
+    epoch INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    hubEpoch INTEGER NOT NULL,
+    serial INTEGER NOT NULL,
+    cumulative INTEGER NOT NULL,
+    cumulativeSha256 BLOB NOT NULL,
+    hubTimeMs INTEGER NOT NULL,
+    appliedMs INTEGER NOT NULL,
+    PRIMARY KEY (epoch, stream)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE hub_epoch (
+    ordinal INTEGER PRIMARY KEY,
+    hubEpoch INTEGER NOT NULL UNIQUE,
+    firstSeenMs INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE observation_block (
+    id INTEGER PRIMARY KEY,
+    fromUs INTEGER NOT NULL,
+    toUs INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    crc32 INTEGER NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE detection (
+    id INTEGER PRIMARY KEY,
+    detectionId TEXT NOT NULL UNIQUE,
+    code TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('raised', 'acknowledged', 'closed')),
+    firstSeenUs INTEGER NOT NULL,
+    lastSeenUs INTEGER NOT NULL,
+    occurrencesCount INTEGER NOT NULL,
+    alertDue TEXT CHECK (alertDue IN ('raised', 'repeated')),
+    alertedUs INTEGER,
+    crc32 INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    frames BLOB
+  ) STRICT;
+  CREATE INDEX detection_alert_due ON detection (id) WHERE alertDue IS NOT NULL;
+  CREATE INDEX detection_last_seen ON detection (lastSeenUs);
+
+  CREATE TABLE counter (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** The number of the last step the file has seen; 0 for a new file. */
+export function schemaVersionOf(database: Database): number {
+  return Number(database.pragma('user_version', { simple: true }));
+}
+
+/** Throws BUFFER_SCHEMA_NEWER for a file that a newer version has written. */
+export function refuseNewerSchema(database: Database, path: string): void {
+  const found = schemaVersionOf(database);
+  if (found > SCHEMA_VERSION) throw newerSchemaFault(path, found, SCHEMA_VERSION);
+}
+
+/** Brings the file to SCHEMA_VERSION. A crash between two steps leaves a whole schema. */
+export function migrate(database: Database, path: string): void {
+  refuseNewerSchema(database, path);
+  for (let step = schemaVersionOf(database); step < SCHEMA_VERSION; step++) {
+    database.transaction(() => {
+      database.exec(MIGRATIONS[step]);
+      database.pragma(`user_version = ${step + 1}`);
+    })();
+  }
+}

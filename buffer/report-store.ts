@@ -1,0 +1,248 @@
+/**
+ * What the sensor saw, kept at the site: the observations of a report as one packed block (250 in a
+ * block cost 91 bytes each on the disk, one row each 461 and more), detections as rows of their own.
+ */
+import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
+import type { Database, Statement } from 'better-sqlite3';
+import type {
+  Detection,
+  DetectionChange,
+  IntervalReport,
+  Observation,
+} from '../protocols/interval-report.ts';
+
+/** Cases kept; beyond it the one seen longest ago goes, unless its alert is still to be made. */
+const DETECTIONS_MAX = 10_000;
+/** One alert per case and hour for what repeats (docs/detections, guard F). */
+const REPEAT_ALERT_US = 3_600_000_000;
+const INFLATED_BYTES_MAX = 4 * 1024 * 1024;
+const FRAME_LENGTH_BYTES = 4;
+
+/** A case whose alert has not been signed yet. */
+export interface DueAlert {
+  readonly rowId: number;
+  readonly change: DetectionChange['change'];
+  readonly detection: Detection;
+}
+
+export interface StoredDetection {
+  readonly state: 'raised' | 'acknowledged' | 'closed';
+  readonly detection: Detection;
+}
+
+interface DetectionRow {
+  id: number;
+  detectionId: string;
+  state: StoredDetection['state'];
+  alertDue: DetectionChange['change'] | null;
+  alertedUs: number | null;
+  crc32: number;
+  body: Uint8Array;
+  frames: Uint8Array | null;
+}
+
+interface BlockRow {
+  crc32: number;
+  body: Uint8Array;
+}
+
+/** Writing methods are to be called inside a transaction. */
+export class ReportStore {
+  readonly #database: Database;
+  readonly #insertBlock: Statement<[number, number, number, number, Uint8Array]>;
+  readonly #detection: Statement<[string], DetectionRow>;
+  readonly #due: Statement<[number], DetectionRow>;
+  readonly #alerted: Statement<[number]>;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#insertBlock = database.prepare(
+      'INSERT INTO observation_block (fromUs, toUs, count, crc32, body) VALUES (?, ?, ?, ?, ?)',
+    );
+    this.#detection = database.prepare('SELECT * FROM detection WHERE detectionId = ?');
+    this.#due = database.prepare(
+      'SELECT * FROM detection WHERE alertDue IS NOT NULL ORDER BY id LIMIT ?',
+    );
+    this.#alerted = database.prepare(
+      'UPDATE detection SET alertDue = NULL, alertedUs = lastSeenUs WHERE id = ?',
+    );
+  }
+
+  record(report: IntervalReport): void {
+    const { observations, detections } = report;
+    if (observations.length > 0) {
+      const body = pack(observations);
+      this.#insertBlock.run(report.fromUs, report.toUs, observations.length, crc32(body), body);
+    }
+    for (const change of detections) this.#recordDetection(change);
+    if (detections.length > 0) this.#boundDetections();
+  }
+
+  /** Oldest first. A row whose body is damaged is left out and never alerted. */
+  alertsDue(alertsMax: number): DueAlert[] {
+    return this.#due.all(alertsMax).flatMap((row) => {
+      const detection = detectionOf(row);
+      if (detection === undefined || row.alertDue === null) return [];
+      return [{ rowId: row.id, change: row.alertDue, detection }];
+    });
+  }
+
+  markAlerted(rowId: number): void {
+    this.#alerted.run(rowId);
+  }
+
+  /** Deletes up to `rowsMax` of the oldest blocks; answers how many observations went with them. */
+  evictBlocks(rowsMax: number): { readonly blocks: number; readonly observations: number } {
+    const oldest = 'SELECT id FROM observation_block ORDER BY id LIMIT ?';
+    const observations = this.#database
+      .prepare<[number], number>(
+        `SELECT coalesce(sum(count), 0) FROM observation_block WHERE id IN (${oldest})`,
+      )
+      .pluck()
+      .get(rowsMax);
+    const { changes } = this.#database
+      .prepare(`DELETE FROM observation_block WHERE id IN (${oldest})`)
+      .run(rowsMax);
+    return { blocks: changes, observations: observations ?? 0 };
+  }
+
+  /** Drops the frames of the cases seen longest ago; the cases stay. */
+  evictFrames(rowsMax: number): number {
+    return this.#database
+      .prepare(
+        `UPDATE detection SET frames = NULL WHERE id IN
+           (SELECT id FROM detection WHERE frames IS NOT NULL ORDER BY lastSeenUs LIMIT ?)`,
+      )
+      .run(rowsMax).changes;
+  }
+
+  #recordDetection({ change, detection }: DetectionChange): void {
+    const { detectionId, code, severity, firstSeenUs, lastSeenUs, occurrencesCount } = detection;
+    const known = this.#detection.get(detectionId);
+    const { frames, ...evidence } = detection.evidence;
+    const body = pack({ ...detection, evidence });
+    const packedFrames = frames === undefined ? null : packFrames(frames);
+    if (known === undefined) {
+      this.#database
+        .prepare(
+          `INSERT INTO detection (detectionId, code, severity, state, firstSeenUs, lastSeenUs,
+             occurrencesCount, alertDue, crc32, body, frames)
+           VALUES (?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?, ?)`,
+        )
+        .run(
+          detectionId,
+          code,
+          severity,
+          firstSeenUs,
+          lastSeenUs,
+          occurrencesCount,
+          change,
+          crc32(body),
+          body,
+          packedFrames,
+        );
+      return;
+    }
+    const isDue = known.alertedUs !== null && lastSeenUs - known.alertedUs >= REPEAT_ALERT_US;
+    this.#database
+      .prepare(
+        `UPDATE detection SET severity = ?, lastSeenUs = ?, occurrencesCount = ?, crc32 = ?,
+           body = ?, frames = coalesce(frames, ?), alertDue = ? WHERE id = ?`,
+      )
+      .run(
+        severity,
+        lastSeenUs,
+        occurrencesCount,
+        crc32(body),
+        body,
+        packedFrames,
+        known.alertDue ?? (isDue ? 'repeated' : null),
+        known.id,
+      );
+  }
+
+  #boundDetections(): void {
+    this.#database
+      .prepare(
+        `DELETE FROM detection WHERE id IN
+           (SELECT id FROM detection WHERE alertDue IS NULL ORDER BY lastSeenUs
+            LIMIT max(0, (SELECT count(*) FROM detection) - ?))`,
+      )
+      .run(DETECTIONS_MAX);
+  }
+}
+
+/** Newest first, at most `observationsMax`; damaged blocks are left out and counted. */
+export function readObservations(
+  database: Database,
+  observationsMax: number,
+): { readonly observations: readonly Observation[]; readonly blocksDamaged: number } {
+  const rows = database.prepare<[], BlockRow>(
+    'SELECT crc32, body FROM observation_block ORDER BY id DESC',
+  );
+  const observations: Observation[] = [];
+  let blocksDamaged = 0;
+  for (const row of rows.iterate()) {
+    // `record` has packed an array of observations under this checksum.
+    const block = unpack(row) as readonly Observation[] | undefined;
+    if (block === undefined) blocksDamaged++;
+    else observations.push(...block.toReversed());
+    if (observations.length >= observationsMax) break;
+  }
+  return { observations: observations.slice(0, observationsMax), blocksDamaged };
+}
+
+/** Last seen first, at most `detectionsMax`; damaged rows are left out. */
+export function readDetections(database: Database, detectionsMax: number): StoredDetection[] {
+  return database
+    .prepare<[number], DetectionRow>('SELECT * FROM detection ORDER BY lastSeenUs DESC LIMIT ?')
+    .all(detectionsMax)
+    .flatMap((row) => {
+      const detection = detectionOf(row);
+      return detection === undefined ? [] : [{ state: row.state, detection }];
+    });
+}
+
+function detectionOf(row: DetectionRow): Detection | undefined {
+  // `#recordDetection` has packed a detection without its frames under this checksum.
+  const detection = unpack(row) as Detection | undefined;
+  if (detection === undefined || row.frames === null) return detection;
+  const frames = unpackFrames(row.frames);
+  return { ...detection, evidence: { ...detection.evidence, frames } };
+}
+
+function pack(value: unknown): Uint8Array {
+  return deflateRawSync(JSON.stringify(value));
+}
+
+function unpack(row: BlockRow): unknown {
+  if (crc32(row.body) !== row.crc32) return undefined;
+  const text = inflateRawSync(row.body, { maxOutputLength: INFLATED_BYTES_MAX }).toString('utf8');
+  return JSON.parse(text);
+}
+
+function packFrames(frames: readonly Uint8Array[]): Uint8Array {
+  const total = frames.reduce((sum, frame) => sum + FRAME_LENGTH_BYTES + frame.byteLength, 0);
+  const packed = new Uint8Array(total);
+  const view = new DataView(packed.buffer);
+  let offset = 0;
+  for (const frame of frames) {
+    view.setUint32(offset, frame.byteLength);
+    packed.set(frame, offset + FRAME_LENGTH_BYTES);
+    offset += FRAME_LENGTH_BYTES + frame.byteLength;
+  }
+  return packed;
+}
+
+function unpackFrames(packed: Uint8Array): Uint8Array[] {
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
+  const frames: Uint8Array[] = [];
+  let offset = 0;
+  while (offset + FRAME_LENGTH_BYTES <= packed.byteLength) {
+    const end = offset + FRAME_LENGTH_BYTES + view.getUint32(offset);
+    if (end > packed.byteLength) break;
+    frames.push(Uint8Array.from(packed.subarray(offset + FRAME_LENGTH_BYTES, end)));
+    offset = end;
+  }
+  return frames;
+}

@@ -1,0 +1,174 @@
+/** What the tests of buffer and uplink share: buffers that clean up after themselves, and reports. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { ManualClock } from '../agent/platform/clock.ts';
+import { SeededRandom } from '../agent/platform/random.ts';
+import type { Detection, IntervalReport } from '../protocols/interval-report.ts';
+import type { Receipt, Stream } from '../protocols/uplink/messages.ts';
+import type { ChainPosition, ChainSigner } from './outbox.ts';
+import { SiteBuffer } from './site-buffer.ts';
+
+export const signer: ChainSigner = {
+  agentId: 'a'.repeat(26),
+  epochBegins: (position, facts) =>
+    text({ ...shown(position), ...facts, lastSha256: hex(facts.lastSha256) }),
+};
+
+/** Memory where there is some: what a crash leaves is shown by kill.test.ts, on a disk. */
+export function fastFolder(): string {
+  return existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+}
+
+/** Buffers in a folder of their own, which goes when the file's tests have run. */
+export class TestBuffers {
+  readonly clock = new ManualClock();
+  readonly folder = mkdtempSync(join(fastFolder(), 'fieldtap-buffer-'));
+  #made = 0;
+
+  constructor() {
+    after(() => rmSync(this.folder, { recursive: true, force: true }));
+  }
+
+  newPath(): string {
+    return join(this.folder, `b${++this.#made}.db`);
+  }
+
+  open(path: string, quotaMiB = 16, clock = this.clock): SiteBuffer {
+    const random = new SeededRandom(++this.#made);
+    return SiteBuffer.open({ path, quotaMiB, clock, random });
+  }
+
+  opened(path: string, quotaMiB?: number): SiteBuffer {
+    const buffer = this.open(path, quotaMiB);
+    assert.equal(buffer.signAs(signer).kind, 'recorded');
+    return buffer;
+  }
+}
+
+export const text = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+export const hex = (bytes: Uint8Array | undefined): string =>
+  Buffer.from(bytes ?? []).toString('hex');
+export const shown = (position: ChainPosition): object => ({
+  ...position,
+  previousSha256: hex(position.previousSha256),
+});
+export const sha = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
+
+export function append(
+  buffer: SiteBuffer,
+  stream: Stream,
+  padding = 0,
+): { sequence: number; epoch: number } {
+  const result = buffer.append(stream, (position) =>
+    text({ ...shown(position), padding: 'x'.repeat(padding) }),
+  );
+  if (result.kind !== 'appended') throw result.fault;
+  return result;
+}
+
+export interface Read {
+  id: number;
+  epoch: number;
+  sequence: number;
+  message: Uint8Array;
+  value: {
+    sequence: number;
+    previousSha256: string;
+    reason?: string;
+    previousEpoch?: number;
+    lastSequence?: number;
+    lastSha256?: string;
+  };
+}
+
+export function readAll(buffer: SiteBuffer, stream: Stream): Read[] {
+  return buffer.pending(stream, 0, 10_000).map(({ id, epoch, sequence }) => {
+    const read = buffer.read(id);
+    assert.equal(read.kind, 'message');
+    assert.ok(read.kind === 'message');
+    return {
+      id,
+      epoch,
+      sequence,
+      message: read.message,
+      value: JSON.parse(Buffer.from(read.message).toString()),
+    };
+  });
+}
+
+export function receipt(over: Partial<Receipt>): Receipt {
+  return {
+    kind: 'receipt',
+    agentId: signer.agentId,
+    epoch: 0,
+    stream: 2,
+    cumulative: 0,
+    cumulativeSha256: new Uint8Array(32),
+    have: [],
+    refused: [],
+    receiptSerial: 1,
+    hubEpoch: 7,
+    hubTimeMs: 1,
+    ...over,
+  };
+}
+
+export function report(
+  observations: number,
+  detections: IntervalReport['detections'] = [],
+): IntervalReport {
+  return {
+    reportNumber: 1,
+    fromUs: 1_000_000,
+    toUs: 2_000_000,
+    coverage: [],
+    conversations: [],
+    conversationsFolded: 0,
+    observationsFolded: 0,
+    tables: [],
+    detections,
+    traffic: {
+      frames: 0,
+      bytes: 0,
+      bytesMissed: 0,
+      gaps: 0,
+      modbusRequests: 0,
+      modbusResponses: 0,
+      modbusExceptions: 0,
+      modbusTransactions: 0,
+      modbusMalformed: 0,
+      opcuaTransportMessages: 0,
+      opcuaTransactions: 0,
+      opcuaMalformed: 0,
+      opcuaEncryptedMessages: 0,
+    },
+    observations: Array.from({ length: observations }, (_, index) => ({
+      kind: 'write' as const,
+      timeUs: index,
+      serverIpAddress: '10.0.0.9',
+      unitId: 3,
+      address: index,
+    })),
+  };
+}
+
+export function detection(over: Partial<Detection>): Detection {
+  return {
+    detectionId: '0123456789abcdef',
+    code: 'MODBUS_FUNCTION_ZERO',
+    severity: 'high',
+    title: 'Illegal function 0',
+    techniques: [],
+    firstSeenUs: 1,
+    lastSeenUs: 1,
+    occurrencesCount: 1,
+    evidence: { records: ['0-1'], frames: [Uint8Array.of(1, 2, 3), Uint8Array.of()] },
+    explanation: 'e',
+    remedy: 'r',
+    ...over,
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * Writes hub/test-vectors: `node hub/make-test-vectors.ts`. Keys and messages come from fixed seeds,
+ * so a second run changes nothing; ES256 has chance in it, so of those the committed bytes stay as
+ * long as they carry the same message.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { AgentMessage, Receipt } from '../protocols/uplink/messages.ts';
+import { sealAgentMessage, sealReceipt } from '../protocols/uplink/open.ts';
+import { receiptTopic, streamTopic } from '../protocols/uplink/topics.ts';
+import {
+  ENCODING_CASES,
+  type InvalidCase,
+  RULE_CASES,
+  SIGNATURE_CASES,
+} from './invalid-vectors.ts';
+import { jsonOf, type TestVector } from './test-vector.ts';
+import { ALERT_CASES, RECEIPT_CASES, SUMMARY_CASES, type ValidCase } from './valid-vectors.ts';
+
+const FOLDER = join(import.meta.dirname, 'test-vectors');
+
+mkdirSync(FOLDER, { recursive: true });
+write('summary.json', SUMMARY_CASES.map(validVector));
+write('alert.json', ALERT_CASES.map(validVector));
+write('receipt.json', RECEIPT_CASES.map(validVector));
+write('invalid-signature.json', SIGNATURE_CASES.map(invalidVector));
+write('invalid-encoding.json', ENCODING_CASES.map(invalidVector));
+write('invalid-rule.json', RULE_CASES.map(invalidVector));
+
+function validVector({ name, signer, message }: ValidCase<AgentMessage | Receipt>): TestVector {
+  const isReceipt = message.kind === 'receipt';
+  const bytes = isReceipt ? sealReceipt(signer, message) : sealAgentMessage(signer, message);
+  return {
+    name,
+    topic: isReceipt ? receiptTopic(message.agentId) : streamTopic(message.agentId, message.stream),
+    algorithm: signer.algorithm,
+    publicKeyHex: hex(signer.publicKey),
+    messageHex: hex(bytes),
+    valid: true,
+    payload: jsonOf(message),
+  };
+}
+
+function invalidVector(given: InvalidCase): TestVector {
+  const { name, topic, deliveredTopic, signer, layer, reason } = given;
+  return {
+    name,
+    topic,
+    ...(deliveredTopic !== undefined && { deliveredTopic }),
+    algorithm: signer.algorithm,
+    publicKeyHex: hex(signer.publicKey),
+    messageHex: hex(given.bytes),
+    valid: layer === undefined,
+    ...(layer !== undefined && { layer }),
+    ...(reason !== undefined && { reason }),
+  };
+}
+
+function write(file: string, vectors: readonly TestVector[]): void {
+  const path = join(FOLDER, file);
+  const kept = vectors.map((vector) => committed(path, vector) ?? vector);
+  const lines = kept.map((vector) => JSON.stringify(vector)).join(',\n');
+  writeFileSync(path, `[\n${lines}\n]\n`);
+  process.stdout.write(`${file}: ${vectors.length}\n`);
+}
+
+/** The one that is there already, of ES256 and equal but for signature bytes. */
+function committed(path: string, vector: TestVector): TestVector | undefined {
+  if (vector.algorithm !== 'ES256' || !existsSync(path)) return undefined;
+  const there: readonly TestVector[] = JSON.parse(readFileSync(path, 'utf8'));
+  return there.find((old) => isDeepStrictEqual(withoutSignature(old), withoutSignature(vector)));
+}
+
+/** r||s are the last 64 bytes. */
+function withoutSignature(vector: TestVector): unknown {
+  return { ...vector, messageHex: vector.messageHex.slice(0, -128) };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

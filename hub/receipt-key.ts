@@ -1,0 +1,93 @@
+/**
+ * The key that signs receipts: made on first start, readable by the hub's user alone. Beside it lie
+ * its public halves: PEM for people, JSON for enrolment.
+ */
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { OperatorFault } from '../agent/platform/operator-fault.ts';
+import { agentIdOf } from '../protocols/uplink/agent-id.ts';
+import { keyObjectSigner, rawPublicKey, type Signer } from '../protocols/uplink/signature.ts';
+
+const PRIVATE_FILE = 'receipt-key.pem';
+const PUBLIC_PEM_FILE = 'receipt-key.pub.pem';
+/** `{hubId, keyNumber, algorithm, publicKeyHex}`: what an agent needs to trust this hub. */
+export const RECEIPT_KEY_FILE = 'receipt-key.json';
+
+const FIRST_KEY_NUMBER = 1;
+
+/** Opens or makes the key in `folder`. The hub's id is made like an agentId, from this key. */
+export function openReceiptSigner(folder: string): Signer {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const privateKey = openPrivateKey(join(folder, PRIVATE_FILE));
+    const publicKey = createPublicKey(privateKey);
+    const raw = rawPublicKey(publicKey);
+    const signer = keyObjectSigner(
+      { signerId: agentIdOf(raw), keyNumber: FIRST_KEY_NUMBER },
+      privateKey,
+    );
+    writePublicHalves(folder, publicKey, signer);
+    return signer;
+  } catch (cause) {
+    throw new OperatorFault({
+      code: 'HUB_RECEIPT_KEY_UNUSABLE',
+      problem: `The receipt key in "${folder}" can't be read or made (${messageOf(cause)}).`,
+      remedy: 'Let the hub own this folder, or restore the key: agents trust no other one.',
+      cause,
+    });
+  }
+}
+
+function openPrivateKey(path: string): KeyObject {
+  if (!existsSync(path)) {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    writeWhole(path, String(privateKey.export({ format: 'pem', type: 'pkcs8' })), 0o600);
+  }
+  return createPrivateKey(readFileSync(path));
+}
+
+function writePublicHalves(folder: string, publicKey: KeyObject, signer: Signer): void {
+  const pem = join(folder, PUBLIC_PEM_FILE);
+  if (!existsSync(pem))
+    writeWhole(pem, String(publicKey.export({ format: 'pem', type: 'spki' })), 0o644);
+  const json = join(folder, RECEIPT_KEY_FILE);
+  if (existsSync(json)) return;
+  const facts = {
+    hubId: signer.signerId,
+    keyNumber: signer.keyNumber,
+    algorithm: signer.algorithm,
+    publicKeyHex: Buffer.from(signer.publicKey).toString('hex'),
+  };
+  writeWhole(json, `${JSON.stringify(facts, undefined, 2)}\n`, 0o644);
+}
+
+/** The file is there whole, or not at all. */
+function writeWhole(path: string, text: string, mode: number): void {
+  const descriptor = openSync(`${path}.new`, 'w', mode);
+  try {
+    writeSync(descriptor, text);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(`${path}.new`, path);
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,21 @@
+/**
+ * DateTime: 100 ns since 1601-01-01 UTC as Int64 (OPC 10000-6 §5.2.2.5), given as ISO 8601 text in
+ * UTC with milliseconds. Zero and below mean "no time" and are absent.
+ */
+import type { ByteReader } from './byte-reader.ts';
+
+const MS_FROM_1601_TO_1970 = 11_644_473_600_000;
+const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
+const TICKS_PER_MS = 10_000;
+/** 2^32 ticks are 429,496 ms and 7,296 ticks. */
+const HIGH_MS = 429_496;
+const HIGH_TICKS = 7_296;
+
+export function dateTime(reader: ByteReader): string | undefined {
+  const low = reader.readUInt32();
+  const high = reader.readInt32();
+  if (reader.isStopped || high < 0 || (high === 0 && low === 0)) return undefined;
+  const ms = high * HIGH_MS + Math.floor((high * HIGH_TICKS + low) / TICKS_PER_MS);
+  const sinceEpochMs = ms - MS_FROM_1601_TO_1970;
+  return sinceEpochMs >= LAST_MS ? '9999-12-31T23:59:59Z' : new Date(sinceEpochMs).toISOString();
+}

@@ -1,0 +1,137 @@
+/**
+ * From the bytes of a service body to its fields. Decoding is lazy: framing and pairing never come
+ * here; whoever wants fields calls with the span of a transaction's side. A service without a row in
+ * the two tables below is told by its header alone.
+ */
+import type { Anomaly, ByteSpan, Digest } from '../decoded.ts';
+import { ByteReader, type DecodeFault } from './byte-reader.ts';
+import { namespaceZeroId, nodeId } from './node-id.ts';
+import { type ResponseHeader, requestHeader, responseHeader } from './service-header.ts';
+import {
+  SIDE_REQUEST,
+  SIDE_RESPONSE,
+  SIDE_UNKNOWN,
+  type ServiceSide,
+  serviceName,
+  sideOf,
+} from './service-table.ts';
+import * as attribute from './services/attribute.ts';
+import * as discovery from './services/discovery.ts';
+import * as method from './services/method.ts';
+import * as monitoredItem from './services/monitored-item.ts';
+import * as secureChannel from './services/secure-channel.ts';
+import * as session from './services/session.ts';
+import * as subscription from './services/subscription.ts';
+import * as view from './services/view.ts';
+import type { Decoder } from './structure.ts';
+
+const REQUESTS = {
+  GetEndpoints: discovery.getEndpointsRequest,
+  OpenSecureChannel: secureChannel.openSecureChannelRequest,
+  CreateSession: session.createSessionRequest,
+  ActivateSession: session.activateSessionRequest,
+  CloseSession: session.closeSessionRequest,
+  Browse: view.browseRequest,
+  Read: attribute.readRequest,
+  Write: attribute.writeRequest,
+  Call: method.callRequest,
+  CreateMonitoredItems: monitoredItem.createMonitoredItemsRequest,
+  CreateSubscription: subscription.createSubscriptionRequest,
+  Publish: subscription.publishRequest,
+} as const;
+
+const RESPONSES = {
+  GetEndpoints: discovery.getEndpointsResponse,
+  OpenSecureChannel: secureChannel.openSecureChannelResponse,
+  CreateSession: session.createSessionResponse,
+  ActivateSession: session.activateSessionResponse,
+  Browse: view.browseResponse,
+  Read: attribute.readResponse,
+  Write: attribute.writeResponse,
+  Call: method.callResponse,
+  CreateMonitoredItems: monitoredItem.createMonitoredItemsResponse,
+  CreateSubscription: subscription.createSubscriptionResponse,
+  Publish: subscription.publishResponse,
+} as const;
+
+export type RequestFields = { [K in keyof typeof REQUESTS]: ReturnType<(typeof REQUESTS)[K]> };
+export type ResponseFields = { [K in keyof typeof RESPONSES]: ReturnType<(typeof RESPONSES)[K]> };
+
+/** Services that have nothing behind the header: bytes there are an anomaly. */
+const EMPTY_REQUESTS: readonly string[] = ['CloseSecureChannel'];
+const EMPTY_RESPONSES: readonly string[] = ['CloseSecureChannel', 'CloseSession', 'ServiceFault'];
+
+export interface ServiceBody {
+  /** Namespace 0 id of the binary encoding; 0 when it is another kind of NodeId. */
+  readonly typeId: number;
+  readonly service: string;
+  readonly requestHeader?: ReturnType<typeof requestHeader>;
+  readonly responseHeader?: ResponseHeader;
+  /** What stands behind the header; empty for a service that is told by header alone. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** `partial`: a limit of ours was hit, or the body is not all there. */
+  readonly status: 'ok' | 'partial' | 'malformed';
+  readonly faults: readonly DecodeFault[];
+  readonly anomalies: readonly Anomaly[];
+  /** Bytes behind a body that was decoded whole; else 0. A signature, or an anomaly. */
+  readonly bytesAfterBody: number;
+}
+
+/** Header and fields of a body, whatever service it is. Never throws. */
+export function decodeServiceBody(body: ByteSpan, truncated: boolean, digest: Digest): ServiceBody {
+  return readServiceBody(new ByteReader(body, truncated, digest));
+}
+
+/** As `decodeServiceBody`, with the reader in the caller's hands. */
+export function readServiceBody(reader: ByteReader): ServiceBody {
+  const typeId = namespaceZeroId(reader.bytes, reader.position, reader.end);
+  const service = serviceName(typeId);
+  const side = sideOf(typeId);
+  nodeId(reader);
+  const header =
+    side === SIDE_REQUEST
+      ? { requestHeader: requestHeader(reader) }
+      : side === SIDE_RESPONSE
+        ? { responseHeader: responseHeader(reader) }
+        : {};
+  const decode = side === SIDE_UNKNOWN ? undefined : decoderOf(service, side === SIDE_REQUEST);
+  // Every row gives an object with the fields it could read.
+  const fields = (decode?.(reader) ?? {}) as Readonly<Record<string, unknown>>;
+  const { status, faults, anomalies } = reader;
+  const isWhole = status === 'ok' && (decode !== undefined || isEmpty(service, side));
+  const bytesAfterBody = isWhole ? reader.bytesLeft : 0;
+  return { typeId, service, ...header, fields, status, faults, anomalies, bytesAfterBody };
+}
+
+/** Fields of a request of a known service; `undefined` when the body is another one. */
+export function decodeRequest<K extends keyof RequestFields>(
+  service: K,
+  body: ByteSpan,
+  digest: Digest,
+): RequestFields[K] | undefined {
+  const decoded = decodeServiceBody(body, true, digest);
+  if (decoded.service !== service || decoded.requestHeader === undefined) return undefined;
+  // The row of this very service made the fields.
+  return decoded.fields as RequestFields[K];
+}
+
+/** Fields of a response of a known service; `undefined` when the body is another one. */
+export function decodeResponse<K extends keyof ResponseFields>(
+  service: K,
+  body: ByteSpan,
+  digest: Digest,
+): ResponseFields[K] | undefined {
+  const decoded = decodeServiceBody(body, true, digest);
+  if (decoded.service !== service || decoded.responseHeader === undefined) return undefined;
+  // The row of this very service made the fields.
+  return decoded.fields as ResponseFields[K];
+}
+
+function isEmpty(service: string, side: ServiceSide): boolean {
+  return (side === SIDE_REQUEST ? EMPTY_REQUESTS : EMPTY_RESPONSES).includes(service);
+}
+
+function decoderOf(service: string, isRequest: boolean): Decoder<unknown> | undefined {
+  const rows: Readonly<Record<string, Decoder<unknown>>> = isRequest ? REQUESTS : RESPONSES;
+  return Object.hasOwn(rows, service) ? rows[service] : undefined;
+}

@@ -1,0 +1,56 @@
+/**
+ * Discovery services (OPC 10000-4 §5.4): which endpoints a server has and how they are protected.
+ * The exchange travels in the clear, for secured clients too.
+ */
+import { certificate } from '../certificate.ts';
+import { byte, enumeration, uint32 } from '../scalars.ts';
+import { arrayOf, structure } from '../structure.ts';
+import { localizedText, string } from '../text.ts';
+import { securityMode } from './secure-channel.ts';
+
+/** Index is the number (OPC 10000-4 §7.42). */
+export const USER_TOKEN_TYPES = ['Anonymous', 'UserName', 'Certificate', 'IssuedToken'] as const;
+
+/** OPC 10000-4 §7.2. */
+export const applicationDescription = structure({
+  applicationUri: string,
+  productUri: string,
+  applicationName: localizedText,
+  applicationType: uint32,
+  gatewayServerUri: string,
+  discoveryProfileUri: string,
+  discoveryUrls: arrayOf(string, 4, ''),
+});
+
+const userTokenPolicy = structure({
+  policyId: string,
+  tokenType: enumeration(USER_TOKEN_TYPES),
+  issuedTokenType: string,
+  issuerEndpointUrl: string,
+  securityPolicyUri: string,
+});
+
+/** OPC 10000-4 §7.14. */
+export const endpointDescription = structure({
+  endpointUrl: string,
+  server: applicationDescription,
+  serverCertificate: certificate,
+  securityMode,
+  securityPolicyUri: string,
+  userIdentityTokens: arrayOf(userTokenPolicy, 20, {}),
+  transportProfileUri: string,
+  securityLevel: byte,
+});
+
+/** Smallest EndpointDescription: its texts null, its lists empty. */
+export const ENDPOINT_DESCRIPTION_BYTES_MIN = 50;
+
+export const getEndpointsRequest = structure({
+  endpointUrl: string,
+  localeIds: arrayOf(string, 4, ''),
+  profileUris: arrayOf(string, 4, ''),
+});
+
+export const getEndpointsResponse = structure({
+  endpoints: arrayOf(endpointDescription, ENDPOINT_DESCRIPTION_BYTES_MIN, {}),
+});

@@ -1,0 +1,137 @@
+/**
+ * MonitoredItem services (OPC 10000-4 §5.12): which nodes a client watches, and under which handle
+ * their values will come.
+ */
+import type { ByteSpan, Digest } from '../../decoded.ts';
+import { ByteReader } from '../byte-reader.ts';
+import { dateTime } from '../date-time.ts';
+import { diagnosticInfo } from '../diagnostic-info.ts';
+import { extensionObject, unknownExtensionObject } from '../extension-object.ts';
+import { nodeId } from '../node-id.ts';
+import { boolean, double, duration, uint32 } from '../scalars.ts';
+import { requestHeader, responseHeader } from '../service-header.ts';
+import { isBad, statusCode } from '../status-code.ts';
+import { arrayOf, type Decoder, structure } from '../structure.ts';
+import { qualifiedName, string } from '../text.ts';
+import { dataEncoding, READ_VALUE_ID_BYTES_MIN } from './attribute.ts';
+
+/** OPC 10000-4 §7.22.2. */
+const dataChangeFilter = structure({
+  trigger: uint32,
+  deadbandType: uint32,
+  deadbandValue: double,
+});
+
+const simpleAttributeOperand = structure({
+  typeDefinitionId: nodeId,
+  browsePath: arrayOf(qualifiedName, 6, {}),
+  attributeId: uint32,
+  indexRange: string,
+});
+
+const contentFilterElement = structure({
+  filterOperator: uint32,
+  filterOperands: arrayOf(unknownExtensionObject, 3, {}),
+});
+
+const eventFilterClauses = structure({
+  selectClauses: arrayOf(simpleAttributeOperand, 14, {}),
+  whereClause: arrayOf(contentFilterElement, 8, {}),
+});
+
+export interface EventFilterFacts {
+  readonly selectClausesCount: number;
+  /** Numbers of the operators (OPC 10000-4 §7.7.3). */
+  readonly whereClauseOperators: readonly number[];
+}
+
+/** OPC 10000-4 §7.22.3: counted, its clauses are not kept. */
+const eventFilter: Decoder<EventFilterFacts> = (reader) => {
+  const { selectClauses, whereClause } = eventFilterClauses(reader);
+  return {
+    selectClausesCount: selectClauses?.length ?? 0,
+    whereClauseOperators: (whereClause ?? []).map((element) => element.filterOperator ?? 0),
+  };
+};
+
+/** OPC 10000-4 §7.22.4; the aggregate's own configuration is left behind. */
+const aggregateFilter = structure({
+  startTime: dateTime,
+  aggregateType: nodeId,
+  processingIntervalMs: duration,
+});
+
+const DATA_CHANGE_FILTER = 724;
+const EVENT_FILTER = 727;
+const AGGREGATE_FILTER = 730;
+
+export const monitoringFilter: Decoder<unknown> = (reader) =>
+  extensionObject<unknown>(reader, {
+    [DATA_CHANGE_FILTER]: dataChangeFilter,
+    [EVENT_FILTER]: eventFilter,
+    [AGGREGATE_FILTER]: aggregateFilter,
+  });
+
+/** MonitoredItemCreateRequest: itemToMonitor, monitoringMode and requestedParameters in one. */
+const itemToCreate = structure({
+  nodeId,
+  attributeId: uint32,
+  indexRange: string,
+  dataEncoding,
+  monitoringMode: uint32,
+  clientHandle: uint32,
+  samplingIntervalMs: duration,
+  filter: monitoringFilter,
+  queueSize: uint32,
+  discardOldest: boolean,
+});
+
+const ITEM_TO_CREATE_BYTES_MIN = READ_VALUE_ID_BYTES_MIN + 24;
+
+const createResult = structure({
+  statusCode,
+  monitoredItemId: uint32,
+  revisedSamplingIntervalMs: duration,
+  revisedQueueSize: uint32,
+  filterResult: unknownExtensionObject,
+});
+
+export const createMonitoredItemsRequest = structure({
+  subscriptionId: uint32,
+  timestampsToReturn: uint32,
+  itemsToCreate: arrayOf(itemToCreate, ITEM_TO_CREATE_BYTES_MIN, {}),
+});
+
+export const createMonitoredItemsResponse = structure({
+  results: arrayOf(createResult, 23, {}),
+  diagnosticInfos: arrayOf(diagnosticInfo, 1, {}),
+});
+
+/** Keeps nothing of a secret: the bindings need none. */
+const noDigest: Digest = { pseudonym: () => '', sha256: () => '' };
+
+/**
+ * Tells `learn` which node each client handle of a CreateMonitoredItems exchange stands for: the
+ * items that the server accepted. Broken bodies teach as much as could be read.
+ */
+export function learnMonitoredItems(
+  request: ByteSpan,
+  response: ByteSpan,
+  learn: (subscriptionId: number, clientHandle: number, nodeId: string) => void,
+): void {
+  const asked = new ByteReader(request, false, noDigest);
+  nodeId(asked);
+  requestHeader(asked);
+  const { subscriptionId, itemsToCreate } = createMonitoredItemsRequest(asked);
+  const answered = new ByteReader(response, false, noDigest);
+  nodeId(answered);
+  responseHeader(answered);
+  const { results } = createMonitoredItemsResponse(answered);
+  if (subscriptionId === undefined || itemsToCreate === undefined || results === undefined) return;
+  for (const [index, item] of itemsToCreate.entries()) {
+    const status = results[index]?.statusCode;
+    if (status === undefined || isBad(status.code)) continue;
+    if (item.clientHandle === undefined || item.nodeId === undefined) continue;
+    learn(subscriptionId, item.clientHandle, item.nodeId);
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Service structures as tables: a structure is its fields in wire order, each with the decoder of
+ * its type, so that a service reads like its page in OPC 10000-4 and adding one adds rows.
+ */
+import type { ByteReader } from './byte-reader.ts';
+
+/** Reads one value; `undefined` is null on the wire, redacted, or no longer there. */
+export type Decoder<T> = (reader: ByteReader) => T;
+
+export type Fields = Readonly<Record<string, Decoder<unknown>>>;
+
+/** What a table of fields decodes to; any field may be absent. */
+export type Structure<F extends Fields> = {
+  readonly [K in keyof F]?: ReturnType<F[K]>;
+};
+
+/** Reads the fields in the order of their rows, up to the first fault. */
+export function structure<F extends Fields>(fields: F): Decoder<Structure<F>> {
+  const rows = Object.entries(fields);
+  return (reader) => {
+    const made: Record<string, unknown> = {};
+    for (const [name, decode] of rows) {
+      if (reader.isStopped) break;
+      reader.field = name;
+      const value = decode(reader);
+      if (value !== undefined) made[name] = value;
+    }
+    // Each key came from `fields` and its value from the decoder beside it.
+    return made as Structure<F>;
+  };
+}
+
+/**
+ * An array; null is absent. `elementBytesMin` is the smallest encoding of an element, against which
+ * the length is checked; `nullItem` stands for an element that is null on the wire, so that the
+ * others keep their places. An element that broke off is left out.
+ */
+export function arrayOf<T>(
+  decode: Decoder<T | undefined>,
+  elementBytesMin: number,
+  nullItem: T,
+): Decoder<T[] | undefined> {
+  return (reader) => {
+    const field = reader.field;
+    const count = reader.readArrayLength(elementBytesMin);
+    if (count < 0) return undefined;
+    const list: T[] = [];
+    for (let index = 0; index < count; index++) {
+      reader.field = field;
+      const item = decode(reader);
+      if (reader.isStopped) break;
+      if (reader.takeItem()) list.push(item ?? nullItem);
+    }
+    return list;
+  };
+}
+
+/** Reads past a value and keeps nothing of it. */
+export function skipped(decode: Decoder<unknown>): Decoder<undefined> {
+  return (reader) => {
+    decode(reader);
+    return undefined;
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * The way from the records of a capture file to the decoder: one packed index that is filled frame
+ * by frame and handed on with a view of the file's own bytes. Frames are never copied.
+ */
+import { FRAME_WORDS, type FrameBlock, type FrameBlockSink } from '../frame-block.ts';
+
+/** Frames of one block. 1,024 index entries are 32 KiB, which stay in the processor's L1 or L2. */
+export const BLOCK_FRAMES_MAX = 1024;
+
+/** Keeps a copy of every block for evidence (agent/capture/frame-history.ts). */
+export interface BlockHistory {
+  /** Copies the bytes whole; returns the address of the first one. */
+  append(bytes: Uint8Array): number;
+}
+
+export interface BlockTarget {
+  readonly sink: FrameBlockSink;
+  /** Position in the pipeline's list of interfaces. */
+  readonly interfaceIndex: number;
+  readonly history?: BlockHistory | undefined;
+}
+
+export class BlockEmitter {
+  /** Filled by the file decoder; valid up to `framesCount` of the next `emit`. */
+  readonly index = new Uint32Array(BLOCK_FRAMES_MAX * FRAME_WORDS);
+  readonly #target: BlockTarget;
+
+  constructor(target: BlockTarget) {
+    this.#target = target;
+  }
+
+  /** Hands on the first `framesCount` entries; their FRAME_OFFSET counts from `begin`. */
+  emit(bytes: Uint8Array, begin: number, end: number, framesCount: number, linkType: number): void {
+    if (framesCount === 0) return;
+    const view = bytes.subarray(begin, end);
+    const { history, interfaceIndex, sink } = this.#target;
+    const block: FrameBlock = {
+      bytes: view,
+      index: this.index,
+      framesCount,
+      interfaceIndex,
+      linkType,
+      monotonicMs: -1,
+      historyAddress: history === undefined ? -1 : history.append(view),
+    };
+    sink.block(block);
+  }
+}
