@@ -32,6 +32,9 @@ export const captureSection: BenchSection = {
     const inside = ['ip', 'netns', 'exec', namespace];
     ip('netns', 'add', namespace);
     try {
+      // No neighbour discovery, so that every frame is one of ours.
+      const ipv6 = '/proc/sys/net/ipv6/conf/default/disable_ipv6';
+      ip('netns', 'exec', namespace, 'sh', '-c', `echo 1 > ${ipv6}`);
       ip('-n', namespace, 'link', 'add', 'plant', 'type', 'veth', 'peer', 'name', 'mirror');
       for (const name of ['lo', 'plant', 'mirror']) ip('-n', namespace, 'link', 'set', name, 'up');
       return { kind: 'figures', figures: await measureRates(context, inside) };

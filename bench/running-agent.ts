@@ -1,14 +1,17 @@
 /** `fieldtap run` as a process of its own, for the sections that look at it while it works. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { agentIdOf } from '../protocols/uplink/agent-id.ts';
 import type { BenchContext } from './section.ts';
 
 const START_MS_MAX = 15_000;
 const STOP_MS_MAX = 5_000;
 const LOOK_MS = 100;
+const ED25519_KEY_BYTES = 32;
 const run = promisify(execFile);
 
 /** The part of `status --json` that the bench reads. */
@@ -43,7 +46,8 @@ export class RunningAgent {
     prefix: readonly string[] = [],
   ): Promise<RunningAgent> {
     const folder = join(context.folder, `agent-${interfaceName}`);
-    mkdirSync(folder);
+    mkdirSync(join(folder, 'enrolment'), { recursive: true });
+    writeFileSync(join(folder, 'enrolment', 'receipt-key.json'), receiptKey());
     const socket = join(folder, 'control.sock');
     const config = join(folder, 'fieldtap.yaml');
     writeFileSync(config, configOf(interfaceName, role, socket));
@@ -91,6 +95,19 @@ function firstInterface(status: unknown): CaptureCounts | undefined {
   if (typeof first !== 'object' || first === null) return undefined;
   if (!('framesSeen' in first) || !('framesDropped' in first)) return undefined;
   return { framesSeen: Number(first.framesSeen), framesDropped: Number(first.framesDropped) };
+}
+
+/** The key of a hub that doesn't exist: without one the agent refuses to start. */
+function receiptKey(): string {
+  const { publicKey } = generateKeyPairSync('ed25519');
+  const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(-ED25519_KEY_BYTES);
+  const publicKeyHex = raw.toString('hex');
+  return JSON.stringify({
+    hubId: agentIdOf(raw),
+    keyNumber: 1,
+    algorithm: 'Ed25519',
+    publicKeyHex,
+  });
 }
 
 function configOf(interfaceName: string, role: string, socket: string): string {

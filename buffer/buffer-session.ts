@@ -18,12 +18,7 @@ import {
 } from './report-store.ts';
 import { SignedMark } from './signed-mark.ts';
 import type { ReadResult, SiteBufferOptions } from './site-buffer.ts';
-import {
-  type BufferStatistics,
-  countStored,
-  readStatistics,
-  type StoredTotals,
-} from './statistics.ts';
+import { type BufferStatistics, readStatistics } from './statistics.ts';
 
 /** Share of the quota kept free for alerts and for SQLite's own work while it deletes. */
 const RESERVE_FRACTION = 0.03;
@@ -44,7 +39,6 @@ export class BufferSession {
   readonly #mark: SignedMark;
   readonly #pagesMax: number;
   #epoch: Epoch;
-  #totals: StoredTotals;
 
   /** Throws what the disk says, or OperatorFault. */
   static open(options: SiteBufferOptions, mayQuarantine: boolean): BufferSession {
@@ -68,9 +62,8 @@ export class BufferSession {
       this.#pagesMax = pagesMaxOf(options.quotaMiB);
       this.outbox = new Outbox(opened.database);
       this.reports = new ReportStore(opened.database);
-      this.#book = new ReceiptBook(opened.database);
+      this.#book = new ReceiptBook(opened.database, this.outbox);
       this.#epoch = this.#openEpoch();
-      this.#totals = countStored(opened.database);
     } catch (error) {
       opened.database.close();
       throw error;
@@ -92,7 +85,6 @@ export class BufferSession {
       }
     })();
     this.#epoch = { ...this.#epoch, agentId: signer.agentId };
-    this.#totals = countStored(this.#database);
   }
 
   recordReport(report: IntervalReport): void {
@@ -105,7 +97,6 @@ export class BufferSession {
         this.count('observationsEvicted', report.observations.length);
       }
     })();
-    if (hasRoom) this.#adjust({ observations: report.observations.length });
   }
 
   append(
@@ -119,8 +110,6 @@ export class BufferSession {
       if (alerted !== undefined) this.reports.markAlerted(alerted.rowId);
       return this.outbox.append(this.#epoch, stream, signer, this.#options.clock.wallMs(), make);
     })();
-    const bytes = appended.reduce((sum, message) => sum + message.bytes, 0);
-    this.#adjust({ messages: appended.length, bytes });
     return appended[appended.length - 1];
   }
 
@@ -129,10 +118,9 @@ export class BufferSession {
     if (row === undefined) return { kind: 'gone' };
     if (row.kind === 'damaged') {
       this.#database.transaction(() => {
-        this.outbox.refuse(id, DAMAGED_ON_DISK);
+        this.outbox.refuse(row.epoch, row.stream, row.sequence, row.sequence, DAMAGED_ON_DISK);
         this.count('messagesDamaged', 1);
       })();
-      this.#adjust({ messages: -1, bytes: -row.message.byteLength, refused: 1 });
       return { kind: 'gone' };
     }
     if (row.epoch === this.#epoch.epoch) this.#raiseMark(row.stream, row.sequence);
@@ -146,13 +134,6 @@ export class BufferSession {
       if (applied.kind === 'fork') this.count('forks', 1);
       return applied;
     })();
-    if (outcome.kind === 'applied') {
-      this.#adjust({
-        messages: -outcome.deleted - outcome.refused,
-        bytes: -outcome.deletedBytes - outcome.refusedBytes,
-        refused: outcome.refused,
-      });
-    }
     if (outcome.kind === 'ahead') {
       this.#beginEpoch('restored', false);
       if (signer !== undefined) this.signAs(signer, [receipt.stream]);
@@ -160,7 +141,7 @@ export class BufferSession {
     return outcome;
   }
 
-  /** Evicts the oldest blocks, then frames, where the quota asks for it; true when there is room. */
+  /** Evicts the oldest blocks, then frames, where the quota asks for it; true: there is room. */
   hasRoom(): boolean {
     return this.#makeRoom();
   }
@@ -184,7 +165,7 @@ export class BufferSession {
   }
 
   statistics(): BufferStatistics {
-    return readStatistics(this.#database, this.#options.path, this.#totals);
+    return readStatistics(this.#database, this.#options.path);
   }
 
   close(): void {
@@ -216,12 +197,15 @@ export class BufferSession {
   }
 
   #setForeignAside(agentId: string): void {
-    this.#database
-      .prepare(
-        `UPDATE outbox SET state = 'refused', reason = ? WHERE state = 'pending'
-         AND epoch IN (SELECT epoch FROM epoch WHERE agentId <> ?)`,
+    const foreign = this.#database
+      .prepare<[string], { epoch: number; stream: Stream; lastSequence: number }>(
+        `SELECT epoch, stream, lastSequence FROM stream_head JOIN epoch USING (epoch)
+         WHERE agentId <> ? AND pendingMessages > 0`,
       )
-      .run(FOREIGN_AGENT, agentId);
+      .all(agentId);
+    for (const { epoch, stream, lastSequence } of foreign) {
+      this.outbox.refuse(epoch, stream, 1, lastSequence, FOREIGN_AGENT);
+    }
   }
 
   /** Before the first publication of a message, its sequence is on the disk outside as well. */
@@ -237,16 +221,14 @@ export class BufferSession {
 
   #makeRoom(): boolean {
     if (this.#pagesFree() > this.#reservePages()) return true;
-    const observations = this.#database.transaction(() => {
+    this.#database.transaction(() => {
       const evicted = this.reports.evictBlocks(EVICTED_ROWS_MAX);
       if (evicted.blocks > 0) this.count('observationsEvicted', evicted.observations);
       if (evicted.blocks < EVICTED_ROWS_MAX) {
         const frames = this.reports.evictFrames(EVICTED_ROWS_MAX);
         if (frames > 0) this.count('evidenceEvicted', frames);
       }
-      return evicted.observations;
     })();
-    this.#adjust({ observations: -observations });
     return this.#pagesFree() > this.#reservePages();
   }
 
@@ -258,14 +240,5 @@ export class BufferSession {
 
   #reservePages(): number {
     return Math.max(RESERVE_PAGES_MIN, Math.ceil(this.#pagesMax * RESERVE_FRACTION));
-  }
-
-  #adjust(by: Partial<StoredTotals>): void {
-    this.#totals = {
-      messages: this.#totals.messages + (by.messages ?? 0),
-      bytes: this.#totals.bytes + (by.bytes ?? 0),
-      refused: this.#totals.refused + (by.refused ?? 0),
-      observations: this.#totals.observations + (by.observations ?? 0),
-    };
   }
 }

@@ -161,3 +161,33 @@ test('a hub that has more than we signed shows an older copy: a new epoch begins
   );
   buffer.close();
 });
+
+test('after a restore, the old epoch drains under the hash that the mark has kept', () => {
+  const path = buffers.newPath();
+  const first = buffers.opened(path);
+  append(first, 2);
+  first.close();
+  copyFileSync(path, `${path}.image`);
+  const second = buffers.opened(path);
+  append(second, 2);
+  const published = readAll(second, 2);
+  second.close();
+  copyFileSync(`${path}.image`, path);
+  for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
+  const third = buffers.opened(path);
+  const { epoch, message } = published[2];
+  const outcome = third.applyReceipt(
+    receipt({ epoch, cumulative: 3, cumulativeSha256: sha(message) }),
+  );
+  assert.deepEqual([outcome.kind, outcome.kind === 'applied' && outcome.deleted], ['applied', 2]);
+  assert.deepEqual(
+    readAll(third, 2).map((each) => each.value.reason),
+    ['restored'],
+  );
+  const huge = Number.MAX_SAFE_INTEGER;
+  assert.equal(
+    third.applyReceipt(receipt({ epoch, cumulative: huge, receiptSerial: 2 })).kind,
+    'applied',
+  );
+  third.close();
+});

@@ -15,21 +15,16 @@ export const ZERO_SHA256: Uint8Array = new Uint8Array(32);
 
 export interface Epoch {
   readonly epoch: number;
+  /** 1 for the first epoch of the file. */
+  readonly ordinal: number;
   readonly reason: EpochReason;
   readonly previousEpoch?: number;
   /** The agent whose key signs in it; absent until the first signature. */
   readonly agentId?: string;
 }
 
-export interface StreamHead {
-  readonly lastSequence: number;
-  readonly lastSha256: Uint8Array;
-  /** Last known message of the stream in the previous epoch. */
-  readonly previousSequence?: number;
-  readonly previousSha256?: Uint8Array;
-}
-
 interface EpochRow {
+  ordinal: number;
   epoch: number;
   reason: EpochReason;
   previousEpoch: number | null;
@@ -37,6 +32,8 @@ interface EpochRow {
 }
 
 export interface StreamHeadRow {
+  /** Of the epoch. */
+  ordinal: number;
   lastSequence: number;
   lastSha256: Uint8Array;
   previousSequence: number | null;
@@ -51,6 +48,7 @@ export function currentEpoch(database: Database): Epoch | undefined {
   if (row === undefined) return undefined;
   return {
     epoch: row.epoch,
+    ordinal: row.ordinal,
     reason: row.reason,
     ...(row.previousEpoch !== null && { previousEpoch: row.previousEpoch }),
     ...(row.agentId !== null && { agentId: row.agentId }),
@@ -86,10 +84,14 @@ export function beginEpoch(
 ): Epoch {
   const previous = left ?? markOf(database);
   const epoch = newEpochNumber(database, random);
-  database
+  const { lastInsertRowid } = database
     .prepare('INSERT INTO epoch (epoch, reason, previousEpoch, beganMs) VALUES (?, ?, ?, ?)')
     .run(epoch, reason, previous?.epoch ?? null, nowMs);
-  const insert = database.prepare('INSERT INTO stream_head VALUES (?, ?, 0, ?, ?, ?)');
+  const insert = database.prepare(
+    `INSERT INTO stream_head
+       (epoch, stream, lastSequence, lastSha256, previousSequence, previousSha256)
+     VALUES (?, ?, 0, ?, ?, ?)`,
+  );
   for (let stream = 1; stream <= STREAMS_COUNT; stream++) {
     const last = previous?.streams[stream - 1];
     const isKnown = last !== undefined && last.sequence > 0;
@@ -101,7 +103,13 @@ export function beginEpoch(
       isKnown ? last.sha256 : null,
     );
   }
-  return { epoch, reason, ...(previous !== undefined && { previousEpoch: previous.epoch }) };
+  const ordinal = Number(lastInsertRowid);
+  return {
+    epoch,
+    ordinal,
+    reason,
+    ...(previous !== undefined && { previousEpoch: previous.epoch }),
+  };
 }
 
 /** The heads of the current epoch, in the shape of the mark; undefined in a new file. */
@@ -126,7 +134,7 @@ export function headOf(
 ): StreamHeadRow | undefined {
   return database
     .prepare<[number, number], StreamHeadRow>(
-      'SELECT * FROM stream_head WHERE epoch = ? AND stream = ?',
+      'SELECT * FROM stream_head JOIN epoch USING (epoch) WHERE epoch = ? AND stream = ?',
     )
     .get(epoch, stream);
 }

@@ -6,8 +6,8 @@ import type { Database } from 'better-sqlite3';
 import { newerSchemaFault } from './buffer-fault.ts';
 
 const MIGRATIONS: readonly string[] = [
-  // 1: first form. The outbox has a rowid, because a WITHOUT ROWID table would carry the messages
-  // in its inner pages; `id` rises with the time of signing, across epochs.
+  // 1: first form. `id` of a message is its place (message-id.ts): the table is sorted by stream,
+  // epoch and sequence without an index beside it, which more than halves what a commit writes.
   `
   CREATE TABLE epoch (
     ordinal INTEGER PRIMARY KEY,
@@ -25,6 +25,9 @@ const MIGRATIONS: readonly string[] = [
     lastSha256 BLOB NOT NULL CHECK (length(lastSha256) = 32),
     previousSequence INTEGER,
     previousSha256 BLOB,
+    pendingMessages INTEGER NOT NULL DEFAULT 0,
+    pendingBytes INTEGER NOT NULL DEFAULT 0,
+    refusedMessages INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (epoch, stream)
   ) STRICT, WITHOUT ROWID;
 
@@ -33,16 +36,28 @@ const MIGRATIONS: readonly string[] = [
     epoch INTEGER NOT NULL,
     stream INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('pending', 'refused', 'stored')),
     bytes INTEGER NOT NULL,
     createdMs INTEGER NOT NULL,
     sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
-    reason TEXT,
     message BLOB NOT NULL
   ) STRICT;
-  CREATE UNIQUE INDEX outbox_identity ON outbox (epoch, stream, sequence);
-  CREATE INDEX outbox_totals ON outbox (state, bytes);
-  CREATE INDEX outbox_pending ON outbox (stream, id) WHERE state = 'pending';
+
+  CREATE TABLE refused (
+    id INTEGER PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    createdMs INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    message BLOB NOT NULL,
+    reason TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE stored_hash (
+    id INTEGER PRIMARY KEY,
+    sha256 BLOB NOT NULL
+  ) STRICT;
 
   CREATE TABLE receipt (
     epoch INTEGER NOT NULL,
@@ -67,6 +82,7 @@ const MIGRATIONS: readonly string[] = [
     fromUs INTEGER NOT NULL,
     toUs INTEGER NOT NULL,
     count INTEGER NOT NULL,
+    total INTEGER NOT NULL,
     crc32 INTEGER NOT NULL,
     body BLOB NOT NULL
   ) STRICT;

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Stream } from '../protocols/uplink/messages.ts';
 import type { Epoch, StreamHeadRow } from './epochs.ts';
+import { firstIdOf, messageId } from './message-id.ts';
 
 /** What a receiver accepts as delivered (docs/wire-format); a longer message is a bug of ours. */
 const MESSAGE_BYTES_MAX = 64 * 1024;
@@ -34,7 +35,7 @@ export interface ChainSigner {
 }
 
 export interface PendingMessage {
-  /** Rises with the time of signing, over all streams and epochs. */
+  /** Rises with the time of signing within a stream, over all epochs. */
   readonly id: number;
   readonly epoch: number;
   readonly stream: Stream;
@@ -64,48 +65,56 @@ interface StoredMessage {
 }
 
 const LISTED = 'id, epoch, stream, sequence, bytes, createdMs';
+const ALL = `${LISTED}, sha256, message`;
 
-/** Every method but `pending` and `read` is to be called inside a transaction. */
+/** Every method that writes is to be called inside a transaction. */
 export class Outbox {
   readonly #head: Statement<[number, number], StreamHeadRow>;
-  readonly #moveHead: Statement<[number, Uint8Array, number, number]>;
-  readonly #insert: Statement<[number, number, number, number, number, Uint8Array, Uint8Array]>;
+  readonly #moveHead: Statement<[number, Uint8Array, number, number, number]>;
+  readonly #insert: Statement<(number | Uint8Array)[]>;
   readonly #oldest: Statement<[number, number, number], PendingMessage>;
-  readonly #newest: Statement<[number], PendingMessage>;
+  readonly #newest: Statement<[number, number], PendingMessage>;
   readonly #read: Statement<[number], StoredMessage>;
   readonly #isPending: Statement<[number], number>;
-  readonly #setAside: Statement<[string, number]>;
+  readonly #range: Statement<[number, number], { count: number; bytes: number }>;
+  readonly #copyRefused: Statement<[string, number, number]>;
+  readonly #delete: Statement<[number, number]>;
+  readonly #settle: Statement<[number, number, number, number, number]>;
   readonly #refused: Statement<[number], RefusedEntry>;
 
   constructor(database: Database) {
-    this.#head = database.prepare('SELECT * FROM stream_head WHERE epoch = ? AND stream = ?');
+    this.#head = database.prepare(
+      'SELECT * FROM stream_head JOIN epoch USING (epoch) WHERE epoch = ? AND stream = ?',
+    );
     this.#moveHead = database.prepare(
-      'UPDATE stream_head SET lastSequence = ?, lastSha256 = ? WHERE epoch = ? AND stream = ?',
+      `UPDATE stream_head SET lastSequence = ?, lastSha256 = ?,
+         pendingMessages = pendingMessages + 1, pendingBytes = pendingBytes + ?
+       WHERE epoch = ? AND stream = ?`,
     );
-    this.#insert = database.prepare(
-      `INSERT INTO outbox (epoch, stream, sequence, state, bytes, createdMs, sha256, message)
-       VALUES (?, ?, ?, 'pending', ?, ?, ?, ?)`,
-    );
+    this.#insert = database.prepare(`INSERT INTO outbox (${ALL}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
+    const range = 'FROM outbox WHERE id BETWEEN ? AND ?';
     this.#oldest = database.prepare(
-      `SELECT ${LISTED} FROM outbox WHERE stream = ? AND state = 'pending' AND id > ?
-       ORDER BY id LIMIT ?`,
+      `SELECT ${LISTED} FROM outbox WHERE id > ? AND id < ? ORDER BY id LIMIT ?`,
     );
-    this.#newest = database.prepare(
-      `SELECT ${LISTED} FROM outbox WHERE stream = ? AND state = 'pending'
-       ORDER BY id DESC LIMIT 1`,
-    );
-    this.#read = database.prepare(
-      `SELECT message, sha256, epoch, stream, sequence FROM outbox
-       WHERE id = ? AND state = 'pending'`,
-    );
+    this.#newest = database.prepare(`SELECT ${LISTED} ${range} ORDER BY id DESC LIMIT 1`);
+    this.#read = database.prepare('SELECT * FROM outbox WHERE id = ?');
     this.#isPending = database
-      .prepare<[number], number>("SELECT 1 FROM outbox WHERE id = ? AND state = 'pending'")
+      .prepare<[number], number>('SELECT 1 FROM outbox WHERE id = ?')
       .pluck();
-    this.#setAside = database.prepare(
-      "UPDATE outbox SET state = 'refused', reason = ? WHERE id = ? AND state = 'pending'",
+    this.#range = database.prepare(
+      `SELECT count(*) AS count, coalesce(sum(bytes), 0) AS bytes ${range}`,
+    );
+    this.#copyRefused = database.prepare(
+      `INSERT OR REPLACE INTO refused (reason, ${ALL}) SELECT ?, ${ALL} ${range}`,
+    );
+    this.#delete = database.prepare(`DELETE ${range}`);
+    this.#settle = database.prepare(
+      `UPDATE stream_head SET pendingMessages = pendingMessages - ?,
+         pendingBytes = pendingBytes - ?, refusedMessages = refusedMessages + ?
+       WHERE epoch = ? AND stream = ?`,
     );
     this.#refused = database.prepare(
-      `SELECT ${LISTED}, reason FROM outbox WHERE state = 'refused' ORDER BY id DESC LIMIT ?`,
+      `SELECT ${LISTED}, reason FROM refused ORDER BY createdMs DESC, id DESC LIMIT ?`,
     );
   }
 
@@ -139,11 +148,12 @@ export class Outbox {
 
   /** Oldest first; `afterId` 0 begins at the oldest. */
   pending(stream: Stream, afterId: number, messagesMax: number): PendingMessage[] {
-    return this.#oldest.all(stream, afterId, messagesMax);
+    const from = Math.max(afterId, firstIdOf(stream));
+    return this.#oldest.all(from, firstIdOf(stream + 1), messagesMax);
   }
 
   newest(stream: Stream): PendingMessage | undefined {
-    return this.#newest.get(stream);
+    return this.#newest.get(firstIdOf(stream), firstIdOf(stream + 1) - 1);
   }
 
   isPending(id: number): boolean {
@@ -162,9 +172,34 @@ export class Outbox {
     return { kind, ...row };
   }
 
-  /** Keeps the message for the operator, never to be sent again. */
-  refuse(id: number, reason: string): boolean {
-    return this.#setAside.run(reason, id).changes > 0;
+  /** Keeps messages for the operator, never to be sent again; answers how many. */
+  refuse(epoch: number, stream: Stream, from: number, to: number, reason: string): number {
+    return this.#remove(epoch, stream, from, to, reason);
+  }
+
+  /** Deletes what a receipt has proved; answers how many. */
+  delete(epoch: number, stream: Stream, from: number, to: number): number {
+    return this.#remove(epoch, stream, from, to, undefined);
+  }
+
+  #remove(
+    epoch: number,
+    stream: Stream,
+    from: number,
+    to: number,
+    refusedFor: string | undefined,
+  ): number {
+    const { ordinal, lastSequence } = this.#headOf(epoch, stream);
+    if (from > lastSequence) return 0;
+    const firstId = messageId(stream, ordinal, from);
+    const lastId = messageId(stream, ordinal, Math.min(to, lastSequence));
+    const { count, bytes } = this.#range.get(firstId, lastId) ?? { count: 0, bytes: 0 };
+    if (count === 0) return 0;
+    if (refusedFor !== undefined) this.#copyRefused.run(refusedFor, firstId, lastId);
+    this.#delete.run(firstId, lastId);
+    const refused = refusedFor === undefined ? 0 : count;
+    this.#settle.run(count, bytes, refused, epoch, stream);
+    return count;
   }
 
   #appendOne(
@@ -183,17 +218,10 @@ export class Outbox {
     }
     const hash = sha256(message);
     const bytes = message.byteLength;
-    const { lastInsertRowid } = this.#insert.run(
-      epoch,
-      stream,
-      sequence,
-      bytes,
-      nowMs,
-      hash,
-      message,
-    );
-    this.#moveHead.run(sequence, hash, epoch, stream);
-    return { id: Number(lastInsertRowid), epoch, stream, sequence, bytes };
+    const id = messageId(stream, head.ordinal, sequence);
+    this.#insert.run(id, epoch, stream, sequence, bytes, nowMs, hash, message);
+    this.#moveHead.run(sequence, hash, bytes, epoch, stream);
+    return { id, epoch, stream, sequence, bytes };
   }
 
   #headOf(epoch: number, stream: Stream): StreamHeadRow {

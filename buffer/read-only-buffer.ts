@@ -5,7 +5,7 @@ import type { Stream } from '../protocols/uplink/messages.ts';
 import { bufferFault } from './buffer-fault.ts';
 import { openDatabaseReadOnly } from './database.ts';
 import { readDetections, readObservations, type StoredDetection } from './report-store.ts';
-import { type BufferStatistics, countStored, readStatistics } from './statistics.ts';
+import { type BufferStatistics, readStatistics } from './statistics.ts';
 
 /** Every method throws OperatorFault where the file can't be read. */
 export class ReadOnlyBuffer {
@@ -19,9 +19,7 @@ export class ReadOnlyBuffer {
   }
 
   statistics(): BufferStatistics {
-    return this.#read(() =>
-      readStatistics(this.#database, this.#path, countStored(this.#database)),
-    );
+    return this.#read(() => readStatistics(this.#database, this.#path));
   }
 
   /** Messages of the current epoch that have no receipt yet. */
@@ -30,7 +28,7 @@ export class ReadOnlyBuffer {
       this.#database
         .prepare<[], { stream: Stream; sequence: number }>(
           `SELECT stream, sequence FROM outbox
-            WHERE state = 'pending' AND epoch = (SELECT epoch FROM epoch ORDER BY ordinal DESC LIMIT 1)`,
+           WHERE epoch = (SELECT epoch FROM epoch ORDER BY ordinal DESC LIMIT 1)`,
         )
         .all(),
     );

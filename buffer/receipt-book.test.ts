@@ -101,6 +101,7 @@ const cases: { name: string; claims: Claim[]; kinds: string[]; left: number[]; r
   { name: 'the same serial twice is old',                     claims: [{ cumulative: 1 }, { cumulative: 1 }],                               kinds: ['applied', 'old'],     left: [2, 3, 4, 5, 6] },
   { name: 'a restored hub may count its serials anew',        claims: [{ cumulative: 3, serial: 9 }, { cumulative: 4, serial: 1, hubEpoch: 8 }], kinds: ['applied', 'applied'], left: [5, 6] },
   { name: 'a superseded life of the hub is old',              claims: [{ cumulative: 1 }, { cumulative: 2, hubEpoch: 8 }, { cumulative: 5, serial: 9 }], kinds: ['applied', 'applied', 'old'], left: [3, 4, 5, 6] },
+  { name: 'a refusal of what we never signed is void',         claims: [{ cumulative: 1, refused: [7, Number.MAX_SAFE_INTEGER] }],           kinds: ['applied'],            left: [2, 3, 4, 5, 6] },
   { name: 'more than we signed deletes nothing',              claims: [{ cumulative: 7, hash: WRONG }],                                     kinds: ['ahead'],              left: [1, 2, 3, 4, 5, 6] },
   { name: 'an epoch that is not ours deletes nothing',        claims: [{ cumulative: 3, hubEpoch: -1 }],                                    kinds: ['unknownEpoch'],       left: [1, 2, 3, 4, 5, 6] },
 ];
@@ -203,6 +204,6 @@ test('any receipts: what is gone was covered by a right hash, what is counted is
       assert.equal(state.buffer.statistics()?.outboxMessages, pending);
       state.buffer.close();
     }),
-    { numRuns: Number(process.env.FIELDTAP_RUNS ?? 25) },
+    { numRuns: Number(process.env.FIELDTAP_RUNS ?? 15) },
   );
 });

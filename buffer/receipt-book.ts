@@ -4,8 +4,9 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Receipt } from '../protocols/uplink/messages.ts';
-import { headOf, ZERO_SHA256 } from './epochs.ts';
-import { sameBytes } from './outbox.ts';
+import { headOf, type StreamHeadRow, ZERO_SHA256 } from './epochs.ts';
+import { messageId } from './message-id.ts';
+import { type Outbox, sameBytes } from './outbox.ts';
 
 /** Superseded lives of the hub that are remembered; a receipt of one of them is old. */
 const HUB_EPOCHS_MAX = 64;
@@ -17,10 +18,8 @@ export type ReceiptOutcome =
   | {
       readonly kind: 'applied';
       readonly deleted: number;
-      readonly deletedBytes: number;
       /** Pending messages that are now kept for the operator instead of being sent. */
       readonly refused: number;
-      readonly refusedBytes: number;
       /** The hub lives a new life: it may have lost what it had stored before. */
       readonly hubEpochChanged: boolean;
       /** Sequences that the hub no longer has and we have deleted on its word. */
@@ -52,36 +51,29 @@ interface Claim {
 /** Every method is to be called inside a transaction. */
 export class ReceiptBook {
   readonly #database: Database;
+  readonly #outbox: Outbox;
   readonly #last: Statement<[number, number], ReceiptRow>;
-  readonly #hash: Statement<[number, number, number], Uint8Array>;
-  readonly #range: Statement<number[], { count: number; bytes: number }>;
-  readonly #deleteThrough: Statement<number[]>;
-  readonly #keepHashOf: Statement<number[]>;
-  readonly #refuse: Statement<[string, number, number, number, number]>;
+  readonly #hash: Statement<[{ id: number }], Uint8Array>;
+  readonly #keepHash: Statement<[number]>;
+  readonly #dropHashes: Statement<[number, number]>;
   readonly #markedHash: Statement<[number, number, number], Uint8Array>;
   readonly #remember: Statement<(number | Uint8Array)[]>;
 
-  constructor(database: Database) {
-    const one = 'epoch = ? AND stream = ? AND sequence = ?';
-    const range = 'epoch = ? AND stream = ? AND sequence BETWEEN ? AND ?';
+  constructor(database: Database, outbox: Outbox) {
     this.#database = database;
+    this.#outbox = outbox;
     this.#last = database.prepare('SELECT * FROM receipt WHERE epoch = ? AND stream = ?');
     this.#hash = database
-      .prepare<[number, number, number], Uint8Array>(`SELECT sha256 FROM outbox WHERE ${one}`)
+      .prepare<[{ id: number }], Uint8Array>(
+        `SELECT sha256 FROM outbox WHERE id = @id
+         UNION ALL SELECT sha256 FROM stored_hash WHERE id = @id
+         UNION ALL SELECT sha256 FROM refused WHERE id = @id`,
+      )
       .pluck();
-    this.#range = database.prepare(
-      `SELECT count(*) AS count, coalesce(sum(bytes), 0) AS bytes FROM outbox
-       WHERE ${range} AND state = 'pending'`,
+    this.#keepHash = database.prepare(
+      'INSERT OR REPLACE INTO stored_hash SELECT id, sha256 FROM outbox WHERE id = ?',
     );
-    this.#deleteThrough = database.prepare(
-      `DELETE FROM outbox WHERE ${range} AND state <> 'refused'`,
-    );
-    this.#keepHashOf = database.prepare(
-      `UPDATE outbox SET state = 'stored', message = x'' WHERE ${one} AND state = 'pending'`,
-    );
-    this.#refuse = database.prepare(
-      `UPDATE outbox SET state = 'refused', reason = ? WHERE ${range} AND state = 'pending'`,
-    );
+    this.#dropHashes = database.prepare('DELETE FROM stored_hash WHERE id BETWEEN ? AND ?');
     this.#markedHash = database
       .prepare<[number, number, number], Uint8Array>(
         `SELECT previousSha256 FROM stream_head JOIN epoch USING (epoch)
@@ -113,19 +105,24 @@ export class ReceiptBook {
     const forked = claims.find((claim) => claim.verdict === 'other');
     if (forked !== undefined) return { kind: 'fork', sequence: forked.to };
 
-    const total = { deleted: 0, deletedBytes: 0, refused: 0, refusedBytes: 0 };
-    for (const { sequence, reason } of receipt.refused) {
-      this.#setAside(receipt, sequence, sequence, reason, total);
+    let refused = 0;
+    let deleted = 0;
+    for (const each of receipt.refused) {
+      const reason = each.reason.slice(0, REASON_CHARACTERS_MAX);
+      refused += this.#outbox.refuse(epoch, stream, each.sequence, each.sequence, reason);
     }
     for (const { from, to, verdict } of claims) {
-      if (verdict === 'match') this.#delete(receipt, from, to, total);
-      else if (epoch !== currentEpoch) this.#setAside(receipt, from, to, UNPROVEN, total);
+      if (verdict === 'match') deleted += this.#delete(receipt, from, to, head);
+      else if (epoch !== currentEpoch) {
+        refused += this.#outbox.refuse(epoch, stream, from, to, UNPROVEN);
+      }
     }
     this.#rememberReceipt(receipt, claims[0].verdict === 'match', last, nowMs);
     const isShorter = last !== undefined && !isSameHub && cumulative < last.cumulative;
     return {
       kind: 'applied',
-      ...total,
+      deleted,
+      refused,
       hubEpochChanged: hubEpoch === 'changed',
       ...(isShorter && { lostByHub: { from: cumulative + 1, to: last.cumulative } }),
     };
@@ -146,38 +143,18 @@ export class ReceiptBook {
   }
 
   /** Deletes from..to; the last one leaves its hash, by which a later receipt is judged. */
-  #delete(
-    receipt: Receipt,
-    from: number,
-    to: number,
-    total: { deleted: number; deletedBytes: number },
-  ): void {
-    const { epoch, stream } = receipt;
-    const { count, bytes } = this.#range.get(epoch, stream, from, to) ?? { count: 0, bytes: 0 };
-    total.deleted += count;
-    total.deletedBytes += bytes;
-    if (to > receipt.cumulative) {
-      this.#keepHashOf.run(epoch, stream, to);
-      this.#deleteThrough.run(epoch, stream, from, to - 1);
-    } else {
-      this.#deleteThrough.run(epoch, stream, from, to);
+  #delete(receipt: Receipt, from: number, claimedTo: number, head: StreamHeadRow): number {
+    const { epoch, stream, cumulative } = receipt;
+    const { ordinal, lastSequence } = head;
+    const to = Math.min(claimedTo, lastSequence);
+    // Hashes of former ends inside the range have served.
+    const lastDropped = to > cumulative ? to - 1 : to;
+    if (lastDropped >= from) {
+      const lastId = messageId(stream, ordinal, lastDropped);
+      this.#dropHashes.run(messageId(stream, ordinal, from), lastId);
     }
-  }
-
-  /** Kept for the operator, and no longer sent. */
-  #setAside(
-    receipt: Receipt,
-    from: number,
-    to: number,
-    reason: string,
-    total: { refused: number; refusedBytes: number },
-  ): void {
-    const { epoch, stream } = receipt;
-    const { count, bytes } = this.#range.get(epoch, stream, from, to) ?? { count: 0, bytes: 0 };
-    if (count === 0) return;
-    this.#refuse.run(reason.slice(0, REASON_CHARACTERS_MAX), epoch, stream, from, to);
-    total.refused += count;
-    total.refusedBytes += bytes;
+    if (to > cumulative) this.#keepHash.run(messageId(stream, ordinal, to));
+    return this.#outbox.delete(epoch, stream, from, to);
   }
 
   #knownHash(
@@ -186,12 +163,13 @@ export class ReceiptBook {
     last: ReceiptRow | undefined,
   ): Uint8Array | undefined {
     if (sequence === 0) return ZERO_SHA256;
-    const kept = this.#hash.get(epoch, stream, sequence);
+    const head = headOf(this.#database, epoch, stream);
+    if (head === undefined) return undefined;
+    if (sequence > head.lastSequence) return this.#markedHash.get(epoch, stream, sequence);
+    const kept = this.#hash.get({ id: messageId(stream, head.ordinal, sequence) });
     if (kept !== undefined) return kept;
     if (last?.cumulative === sequence) return last.cumulativeSha256;
-    const head = headOf(this.#database, epoch, stream);
-    if (head?.lastSequence === sequence) return head.lastSha256;
-    return this.#markedHash.get(epoch, stream, sequence);
+    return head.lastSequence === sequence ? head.lastSha256 : undefined;
   }
 
   /** An unproven or lower `cumulative` must not replace the hash by which we deleted. */

@@ -1,6 +1,7 @@
 /**
- * What the sensor saw, kept at the site: the observations of a report as one packed block (250 in a
- * block cost 91 bytes each on the disk, one row each 461 and more), detections as rows of their own.
+ * What the sensor saw, kept at the site: the observations of a report as one packed block (250 in
+ * a block cost 91 bytes each on the disk, one row each 461 and more), detections as rows of their
+ * own.
  */
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Database, Statement } from 'better-sqlite3';
@@ -49,7 +50,8 @@ interface BlockRow {
 /** Writing methods are to be called inside a transaction. */
 export class ReportStore {
   readonly #database: Database;
-  readonly #insertBlock: Statement<[number, number, number, number, Uint8Array]>;
+  readonly #insertBlock: Statement<(number | Uint8Array)[]>;
+  readonly #runningTotal: Statement<[], number>;
   readonly #detection: Statement<[string], DetectionRow>;
   readonly #due: Statement<[number], DetectionRow>;
   readonly #alerted: Statement<[number]>;
@@ -57,8 +59,12 @@ export class ReportStore {
   constructor(database: Database) {
     this.#database = database;
     this.#insertBlock = database.prepare(
-      'INSERT INTO observation_block (fromUs, toUs, count, crc32, body) VALUES (?, ?, ?, ?, ?)',
+      `INSERT INTO observation_block (fromUs, toUs, count, total, crc32, body)
+       VALUES (?, ?, ?, ?, ?, ?)`,
     );
+    this.#runningTotal = database
+      .prepare<[], number>('SELECT total FROM observation_block ORDER BY id DESC LIMIT 1')
+      .pluck();
     this.#detection = database.prepare('SELECT * FROM detection WHERE detectionId = ?');
     this.#due = database.prepare(
       'SELECT * FROM detection WHERE alertDue IS NOT NULL ORDER BY id LIMIT ?',
@@ -72,7 +78,11 @@ export class ReportStore {
     const { observations, detections } = report;
     if (observations.length > 0) {
       const body = pack(observations);
-      this.#insertBlock.run(report.fromUs, report.toUs, observations.length, crc32(body), body);
+      // The columns are strict: a fraction of a microsecond would be refused.
+      const fromUs = Math.round(report.fromUs);
+      const toUs = Math.round(report.toUs);
+      const total = (this.#runningTotal.get() ?? 0) + observations.length;
+      this.#insertBlock.run(fromUs, toUs, observations.length, total, crc32(body), body);
     }
     for (const change of detections) this.#recordDetection(change);
     if (detections.length > 0) this.#boundDetections();
@@ -117,7 +127,9 @@ export class ReportStore {
   }
 
   #recordDetection({ change, detection }: DetectionChange): void {
-    const { detectionId, code, severity, firstSeenUs, lastSeenUs, occurrencesCount } = detection;
+    const { detectionId, code, severity, occurrencesCount } = detection;
+    const firstSeenUs = Math.round(detection.firstSeenUs);
+    const lastSeenUs = Math.round(detection.lastSeenUs);
     const known = this.#detection.get(detectionId);
     const { frames, ...evidence } = detection.evidence;
     const body = pack({ ...detection, evidence });

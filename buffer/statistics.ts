@@ -2,7 +2,9 @@
 import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import type { Stream } from '../protocols/uplink/messages.ts';
+import { STREAMS } from '../protocols/uplink/topics.ts';
 import { currentEpoch } from './epochs.ts';
+import { firstIdOf } from './message-id.ts';
 
 export interface BufferStatistics {
   /** Signed and not receipted; refused ones are not among them. */
@@ -29,49 +31,24 @@ export interface StreamStatistics {
   readonly lastSequence: number;
 }
 
-export interface StoredTotals {
-  readonly messages: number;
-  readonly bytes: number;
-  readonly refused: number;
-  readonly observations: number;
-}
-
-/** Walks the whole outbox and all blocks: at open, not on each question. */
-export function countStored(database: Database): StoredTotals {
-  const totals = database
-    .prepare<[], { state: string; messages: number; bytes: number }>(
-      'SELECT state, count(*) AS messages, sum(bytes) AS bytes FROM outbox GROUP BY state',
-    )
-    .all();
-  const pending = totals.find(({ state }) => state === 'pending');
-  return {
-    messages: pending?.messages ?? 0,
-    bytes: pending?.bytes ?? 0,
-    refused: totals.find(({ state }) => state === 'refused')?.messages ?? 0,
-    observations:
-      database
-        .prepare<[], number>('SELECT coalesce(sum(count), 0) FROM observation_block')
-        .pluck()
-        .get() ?? 0,
-  };
-}
-
-export function readStatistics(
-  database: Database,
-  path: string,
-  totals: StoredTotals,
-): BufferStatistics {
+/** Cheap whatever the size of the file: nothing here walks a table that grows. */
+export function readStatistics(database: Database, path: string): BufferStatistics {
   const epoch = currentEpoch(database)?.epoch ?? 0;
-  const oldestPendingMs = database
-    .prepare<[], number>(
-      `SELECT min(createdMs) FROM (
-         SELECT createdMs FROM (SELECT createdMs FROM outbox
-           WHERE stream = 1 AND state = 'pending' ORDER BY id LIMIT 1)
-         UNION ALL SELECT createdMs FROM (SELECT createdMs FROM outbox
-           WHERE stream = 2 AND state = 'pending' ORDER BY id LIMIT 1))`,
+  const totals = database
+    .prepare<[], { messages: number; bytes: number; refused: number }>(
+      `SELECT coalesce(sum(pendingMessages), 0) AS messages,
+         coalesce(sum(pendingBytes), 0) AS bytes, coalesce(sum(refusedMessages), 0) AS refused
+       FROM stream_head`,
     )
-    .pluck()
-    .get();
+    .get() ?? { messages: 0, bytes: 0, refused: 0 };
+  const oldest = database
+    .prepare<[number, number], number>(
+      'SELECT createdMs FROM outbox WHERE id > ? AND id < ? ORDER BY id LIMIT 1',
+    )
+    .pluck();
+  const oldestPendingMs = STREAMS.flatMap(
+    (stream) => oldest.get(firstIdOf(stream), firstIdOf(stream + 1)) ?? [],
+  ).toSorted((a, b) => a - b)[0];
   const lastReceipt = database
     .prepare<[], { appliedMs: number; hubTimeMs: number }>(
       'SELECT appliedMs, hubTimeMs FROM receipt ORDER BY appliedMs DESC LIMIT 1',
@@ -80,9 +57,9 @@ export function readStatistics(
   return {
     outboxMessages: totals.messages,
     outboxBytes: totals.bytes,
-    ...(typeof oldestPendingMs === 'number' && { oldestPendingMs }),
+    ...(oldestPendingMs !== undefined && { oldestPendingMs }),
     refusedMessages: totals.refused,
-    observationsStored: totals.observations,
+    observationsStored: observationsStored(database),
     databaseBytes: sizeOf(path) + sizeOf(`${path}-wal`),
     epoch,
     streams: database
@@ -98,6 +75,19 @@ export function readStatistics(
         .map(({ name, value }) => [name, value]),
     ),
   };
+}
+
+/** Each block holds the running total, so the first and the last one tell. */
+function observationsStored(database: Database): number {
+  const end = (order: 'ASC' | 'DESC'): { count: number; total: number } | undefined =>
+    database
+      .prepare<[], { count: number; total: number }>(
+        `SELECT count, total FROM observation_block ORDER BY id ${order} LIMIT 1`,
+      )
+      .get();
+  const first = end('ASC');
+  const last = end('DESC');
+  return first === undefined || last === undefined ? 0 : last.total - first.total + first.count;
 }
 
 function sizeOf(path: string): number {

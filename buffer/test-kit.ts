@@ -1,4 +1,4 @@
-/** What the tests of buffer and uplink share: buffers that clean up after themselves, and reports. */
+/** What the tests of buffer and uplink share: buffers that clean up, and reports. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';

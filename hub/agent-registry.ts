@@ -1,6 +1,6 @@
 /**
- * The enrolled agents: one JSON file each in a folder, named by agentId, read when a message of that
- * agent arrives and again when the file changes. Enrolment and revocation need no restart.
+ * The enrolled agents: one JSON file each in a folder, named by agentId, read when a message of
+ * that agent arrives and again when the file changes. Enrolment and revocation need no restart.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -76,7 +76,7 @@ export function loadHubConfig(path: string): HubConfig {
   );
   throw new OperatorFault({
     code: 'HUB_CONFIG_INVALID',
-    problem: `The configuration has ${lines.length === 1 ? 'a fault' : 'faults'}:\n${lines.join('\n')}\n`,
+    problem: `The configuration is not accepted:\n${lines.join('\n')}\n`,
     remedy: 'Mend the lines above and start again.',
   });
 }

@@ -1,6 +1,6 @@
 /**
- * What the hub has to tell its operator: messages refused, forks, gaps. One row a case with a count,
- * so that a flood of forgeries costs one row.
+ * What the hub has to tell its operator: messages refused, forks, gaps. One row a case with a
+ * count, so that a flood of forgeries costs one row.
  */
 import type Database from 'better-sqlite3';
 import type { MessageKey } from './store.ts';

@@ -19,6 +19,7 @@ import type { Signer } from '../protocols/uplink/signature.ts';
 import { encodeStatus } from '../protocols/uplink/status.ts';
 import { statusTopic, streamTopic } from '../protocols/uplink/topics.ts';
 import { AgentRegistry } from './agent-registry.ts';
+import { readHubStatus } from './hub-status.ts';
 import { Ingest } from './ingest.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import type { HubStore } from './store.ts';
@@ -350,3 +351,32 @@ async function findings(path: string): Promise<FindingRow[]> {
   database.close();
   return rows;
 }
+
+test('status counts in the database itself: stored, missing, doubled, findings', async () => {
+  const path = join(folder, 'status.db');
+  const hub = bench(path);
+  await give(hub, 0, 1, 1, 3, 6);
+  await hub.ingest.receive(summaries, flipped);
+  await hub.ingest.flush();
+  const { streams, findings: found } = readHubStatus(path);
+  await hub.store.close();
+  assert.deepEqual(streams, [
+    {
+      agentId,
+      epoch: 123_456_789_012,
+      stream: 2,
+      stored: 4,
+      highestSequence: 7,
+      missing: [
+        { from: 3, to: 3 },
+        { from: 5, to: 6 },
+      ],
+      doubled: 0,
+    },
+  ]);
+  assert.deepEqual(found.map(({ kind, reason }) => `${kind} ${reason}`).sort(), [
+    'gap missing',
+    'refused signatureInvalid',
+  ]);
+  assert.throws(() => readHubStatus(join(folder, 'nowhere.db')), { code: 'HUB_DATABASE_MISSING' });
+});

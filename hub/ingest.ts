@@ -61,7 +61,7 @@ export class Ingest {
   readonly #parts: IngestParts;
   #waiting: BatchEntry[] = [];
   #cancelTimer: (() => void) | undefined;
-  #flushing: Promise<void> | undefined;
+  #committing: Promise<void> | undefined;
   #whenRoom: (() => void)[] = [];
   readonly #births = new Map<string, number>();
   #logWindowStartMs = 0;
@@ -75,32 +75,38 @@ export class Ingest {
   async receive(topic: string, bytes: Uint8Array): Promise<void> {
     const entry = this.#entryOf(topic, bytes);
     if (entry !== undefined) this.#waiting.push(entry);
-    if (this.#waiting.length >= BATCH_MESSAGES_MAX) void this.flush();
+    if (this.#waiting.length >= BATCH_MESSAGES_MAX) void this.#commitWaiting();
     else if (entry !== undefined) this.#startTimer();
     if (this.#waiting.length < WAITING_MESSAGES_MAX) return;
     await new Promise<void>((resolve) => this.#whenRoom.push(resolve));
   }
 
-  /** Commits what waits; one transaction at a time. */
-  flush(): Promise<void> {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    this.#flushing ??= this.#flushAll().finally(() => {
-      this.#flushing = undefined;
-    });
-    return this.#flushing;
+  /** Commits all that waits. */
+  async flush(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#committing !== undefined) await this.#commitWaiting();
   }
 
   #startTimer(): void {
-    this.#cancelTimer ??= this.#parts.clock.after(BATCH_DELAY_MS, () => void this.flush());
+    this.#cancelTimer ??= this.#parts.clock.after(BATCH_DELAY_MS, () => void this.#commitWaiting());
   }
 
-  async #flushAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
+  /** One transaction at a time; what doesn't fill another one waits for more. */
+  #commitWaiting(): Promise<void> {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#committing ??= this.#commitBatches().finally(() => {
+      this.#committing = undefined;
+      if (this.#waiting.length > 0) this.#startTimer();
+    });
+    return this.#committing;
+  }
+
+  async #commitBatches(): Promise<void> {
+    do {
       const batch = this.#waiting.splice(0, BATCH_MESSAGES_MAX);
       await this.#commit(batch);
       for (const resume of this.#whenRoom.splice(0)) resume();
-    }
+    } while (this.#waiting.length >= BATCH_MESSAGES_MAX);
   }
 
   async #commit(batch: readonly BatchEntry[]): Promise<void> {

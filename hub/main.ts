@@ -48,6 +48,16 @@ function describeProgram(): Command {
       await run(options.config);
     });
   program
+    .command('status')
+    .description('what is stored of each agent, what is missing, what was refused')
+    .option('--config <file>', 'configuration', DEFAULT_CONFIG_PATH)
+    .option('--json', 'one JSON object on one line', false)
+    .addHelpText('after', '\nExample:\n  fieldtap-hub status --config ./hub.yaml --json\n')
+    .action(async (options: { config: string; json: boolean }) => {
+      const { status } = await import('./commands/status.ts');
+      status(options);
+    });
+  program
     .command('check-config')
     .description('check a configuration: every fault with line, problem and remedy')
     .argument('[file]', 'configuration', DEFAULT_CONFIG_PATH)
@@ -56,16 +66,6 @@ function describeProgram(): Command {
       const { loadHubConfig } = await import('./config.ts');
       loadHubConfig(file);
       process.stdout.write(`${escapeText(file)}: good\n`);
-    });
-  program
-    .command('status')
-    .description('what the database holds, per agent and stream, with every hole')
-    .option('--config <file>', 'configuration', DEFAULT_CONFIG_PATH)
-    .option('--json', 'one JSON object', false)
-    .addHelpText('after', '\nExample:\n  fieldtap-hub status --config ./hub.yaml --json\n')
-    .action(async (options: { config: string; json: boolean }) => {
-      const { status } = await import('./commands/status.ts');
-      status(options);
     });
   return program;
 }

@@ -1,7 +1,7 @@
 /**
- * Writes hub/test-vectors: `node hub/make-test-vectors.ts`. Keys and messages come from fixed seeds,
- * so a second run changes nothing; ES256 has chance in it, so of those the committed bytes stay as
- * long as they carry the same message.
+ * Writes hub/test-vectors: `node hub/make-test-vectors.ts`. Keys and messages come from fixed
+ * seeds, so a second run changes nothing; ES256 has chance in it, so of those the committed bytes
+ * stay as long as they carry the same message.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,9 +1,17 @@
 /** The hub as a process of its own, with a real broker between it and a sender. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
@@ -41,24 +49,53 @@ test('messages through a broker without shared subscriptions: stored once, recei
 });
 
 testNeeding(
-  [{ kind: 'package', program: 'mosquitto' }],
-  'the same through mosquitto, by a shared subscription',
+  [
+    { kind: 'package', program: 'mosquitto' },
+    { kind: 'package', program: 'openssl' },
+  ],
+  'the same through mosquitto, with mutual TLS and a shared subscription',
   async () => {
-    const port = await freePort();
-    const configPath = join(folder, 'mosquitto.conf');
-    writeFileSync(
-      configPath,
-      `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n`,
-    );
-    const broker = spawn('mosquitto', ['-c', configPath], {
+    const place = join(folder, 'mosquitto');
+    mkdirSync(place);
+    makeCertificates(place);
+    const [plainPort, tlsPort] = [await freePort(), await freePort()];
+    const lines = [
+      `listener ${plainPort} 127.0.0.1`,
+      `listener ${tlsPort} 127.0.0.1`,
+      `cafile ${place}/ca.pem`,
+      `certfile ${place}/broker.pem`,
+      `keyfile ${place}/broker-key.pem`,
+      'require_certificate true',
+      'allow_anonymous true',
+      'persistence false',
+      `user ${userInfo().username}`,
+    ];
+    writeFileSync(join(place, 'mosquitto.conf'), lines.join('\n'));
+    const broker = spawn('mosquitto', ['-c', join(place, 'mosquitto.conf')], {
       stdio: 'ignore',
       env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
     });
     children.add(broker);
-    await exchange(join(folder, 'mosquitto'), port, port, '$share/ingest/ft/v1/+/up/#');
+    await exchange(place, tlsPort, plainPort, '$share/ingest/ft/v1/+/up/#');
     await stopped(broker, 'SIGTERM');
   },
 );
+
+/** An authority, and a certificate for the broker and one for the hub, as files in `place`. */
+function makeCertificates(place: string): void {
+  const openssl = (...args: string[]): void => {
+    execFileSync('openssl', args, { cwd: place, stdio: 'ignore' });
+  };
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  const authority = ['-keyout', 'ca-key.pem', '-out', 'ca.pem', '-subj', '/CN=test authority'];
+  openssl('req', '-x509', ...key, ...authority);
+  for (const name of ['broker', 'hub']) {
+    const signed = ['-x509', '-CA', 'ca.pem', '-CAkey', 'ca-key.pem'];
+    const names = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const files = ['-keyout', `${name}-key.pem`, '-out', `${name}.pem`];
+    openssl('req', ...signed, ...key, ...names, ...files);
+  }
+}
 
 test('a configuration with faults ends with exit 1, each with its line', async () => {
   const path = join(folder, 'faulty.yaml');
@@ -120,9 +157,17 @@ async function exchange(
 
 function hubConfig(place: string, port: number): string {
   const path = `${place}.yaml`;
+  const broker = existsSync(join(place, 'hub.pem'))
+    ? [
+        `url: mqtts://127.0.0.1:${port}`,
+        `ca: ${place}/ca.pem`,
+        `certificate: ${place}/hub.pem`,
+        `key: ${place}/hub-key.pem`,
+      ]
+    : [`url: mqtt://127.0.0.1:${port}`];
   writeFileSync(
     path,
-    `broker: { url: "mqtt://127.0.0.1:${port}" }\ndatabase: { path: ${place}/hub.db }\nkeys: ${place}/keys\nagents: ${place}/agents\n`,
+    `broker:\n  ${broker.join('\n  ')}\ndatabase: { path: ${place}/hub.db }\nkeys: ${place}/keys\nagents: ${place}/agents\n`,
   );
   return path;
 }

@@ -197,9 +197,10 @@ function openDatabase(path: string): Database.Database {
     return database;
   } catch (cause) {
     if (cause instanceof OperatorFault) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new OperatorFault({
       code: 'HUB_DATABASE_UNUSABLE',
-      problem: `The database "${path}" can't be opened (${cause instanceof Error ? cause.message : cause}).`,
+      problem: `The database "${path}" can't be opened (${reason}).`,
       remedy: 'Check the path database.path, its owner and the space on its disk.',
       cause,
     });

@@ -166,6 +166,8 @@ def scan(data, at, depth):
         if at + argument > len(data):
             refuse("encoding", "notWellFormed")
         if major == 3:
+            if data[at : at + argument].startswith(b"\xef\xbb\xbf"):
+                refuse("encoding", "textNotUtf8")
             try:
                 data[at : at + argument].decode("utf-8")
             except UnicodeDecodeError:

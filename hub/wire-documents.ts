@@ -1,6 +1,6 @@
 /**
- * The contract files of the wire format, made from the tables that the codec runs on: the names file
- * for programs, and the CDDL (RFC 8610) for people and their tools.
+ * The contract files of the wire format, made from the tables that the codec runs on: the names
+ * file for programs, and the CDDL (RFC 8610) for people and their tools.
  */
 import { alertShape } from '../protocols/uplink/alert.ts';
 import { epochBeginsShape } from '../protocols/uplink/epoch-begins.ts';
@@ -33,8 +33,8 @@ export function wireNames(): string {
   return `${JSON.stringify(names, undefined, 1)}\n`;
 }
 
-const PREFACE = `; The wire format of fieldtap, ft/v1. Made by hub/make-wire-documents.ts from the tables in
-; protocols/uplink: change those, never this file. docs/wire-format.md has the rest of the contract.
+const PREFACE = `; The wire format of fieldtap, ft/v1. Made by hub/make-wire-documents.ts from the
+; tables in protocols/uplink: change those, never this file. The prose is docs/wire-format.md.
 
 ; Outer layer: RFC 9052 section 4.2. The payload byte string holds raw DEFLATE (RFC 1951) of one of
 ; the messages below.

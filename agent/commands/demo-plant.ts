@@ -15,7 +15,8 @@ const DEVICES = join(ROOT, 'hil-tests/devices');
 const RECORDED_CAPTURE = join(ROOT, 'hil-tests/captures/bench.pcap');
 
 const SUMMARY_INTERVAL_MS = 2000;
-const HUB_KEY_MS = 15_000;
+/** Hub and agent must have started in this time. */
+const START_MS = 30_000;
 
 export interface DemoFolders {
   /** agent.db and hub.db. */
@@ -96,10 +97,10 @@ export class DemoPlant {
     await Promise.allSettled(strangers.map((each) => each.ready()));
   }
 
-  /** A sentence about the first program that ended by itself; undefined while all run. */
-  failure(): string | undefined {
+  /** Throws OperatorFault when broker, hub or agent has ended by itself. */
+  checkAlive(): void {
     const gone = [this.#broker, this.#hub, this.#agent].find((each) => each.hasExited);
-    return gone && `the ${gone.name} ended by itself: ${gone.errorText.trim()}`;
+    if (gone !== undefined) throw programFault(gone, 'ended by itself');
   }
 
   async stopDevices(): Promise<void> {
@@ -154,7 +155,7 @@ async function startParts(
   const hubConfig = writeHubConfig(folders, portOf(brokerFacts.hubPort));
   const { agentId, credentials } = enrol(folders);
   const hub = keep(
-    new DemoProcess('hub', join(ROOT, 'hub/main.ts'), ['run', '--config', hubConfig]),
+    DemoProcess.program('hub', join(ROOT, 'hub/main.ts'), ['run', '--config', hubConfig]),
   );
   await takeReceiptKey(folders, credentials, hub);
   const agentConfig = writeAgentConfig(
@@ -164,7 +165,7 @@ async function startParts(
     ports,
   );
   const agent = keep(
-    new DemoProcess('agent', join(ROOT, 'agent/main.ts'), ['run', '--config', agentConfig]),
+    DemoProcess.program('agent', join(ROOT, 'agent/main.ts'), ['run', '--config', agentConfig]),
   );
   await waitFor(socketPathOf(folders), agent);
 
@@ -193,7 +194,7 @@ async function startParts(
 
 function device(file: string, words: Readonly<Record<string, string | number>>): DemoProcess {
   const flags = Object.entries(words).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  return new DemoProcess(file.replace('.ts', ''), join(DEVICES, file), flags);
+  return DemoProcess.device(join(DEVICES, file), flags);
 }
 
 function portOf(value: unknown): number {
@@ -272,13 +273,15 @@ async function takeReceiptKey(
 
 async function waitFor(path: string, by: DemoProcess): Promise<void> {
   for (let waitedMs = 0; !existsSync(path); waitedMs += 50) {
-    if (by.hasExited || waitedMs > HUB_KEY_MS) {
-      throw new OperatorFault({
-        code: 'DEMO_PROGRAM_FAILED',
-        problem: `The demo's ${by.name} did not start.\n${by.errorText.trim()}\n`,
-        remedy: 'Mend what these lines name and run the demo again.',
-      });
-    }
+    if (by.hasExited || waitedMs > START_MS) throw programFault(by, 'did not start');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+function programFault(by: DemoProcess, what: string): OperatorFault {
+  return new OperatorFault({
+    code: 'DEMO_PROGRAM_FAILED',
+    problem: `The demo's ${by.name} ${what}.\n${by.errorText.trim()}\n`,
+    remedy: 'Mend what these lines name and run the demo again.',
+  });
 }

@@ -1,13 +1,17 @@
 /**
  * A program of the demo as a child process: started with Node, ready when it prints its first JSON
  * line with `ready`, ended by SIGTERM and, when it doesn't listen, SIGKILL. Children end by
- * themselves when their standard input ends, so none outlives a demo that was killed.
+ * themselves when their standard input ends, so none outlives a demo that was killed; agent and hub
+ * learn that from end-with-demo.ts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { basename } from 'node:path';
 import { OperatorFault } from '../platform/operator-fault.ts';
 
-const READY_MS = 30_000;
-const STOP_MS = 3000;
+/** Generous: a small gateway takes long to load an OPC UA library. */
+const READY_MS = 60_000;
+const STOP_MS = 5000;
+const END_WITH_DEMO = new URL('./end-with-demo.ts', import.meta.url).href;
 /** The last lines of standard error, for the sentence that says why a child ended. */
 const ERROR_CHARACTERS_MAX = 2000;
 
@@ -19,19 +23,17 @@ export class DemoProcess {
   readonly name: string;
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
-  readonly #onFact: (fact: DemoFact) => void;
   #errorText = '';
   #hasExited = false;
 
-  constructor(
-    name: string,
-    script: string,
-    words: readonly string[],
-    onFact: (fact: DemoFact) => void = () => {},
-  ) {
+  /** `words` are Node's own: a script and its arguments. */
+  private constructor(name: string, words: readonly string[]) {
     this.name = name;
-    this.#onFact = onFact;
-    this.#child = spawn(process.execPath, [script, ...words], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(process.execPath, words, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // Ctrl-C in a terminal reaches every process of the group; it is meant for the demo alone.
+      detached: true,
+    });
     this.#child.stdin?.on('error', () => {});
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errorText = (this.#errorText + text).slice(-ERROR_CHARACTERS_MAX);
@@ -45,13 +47,21 @@ export class DemoProcess {
     });
   }
 
-  get hasExited(): boolean {
-    return this.#hasExited;
+  /** A device: it tells when it is ready, and ends with its standard input by itself. */
+  static device(script: string, words: readonly string[]): DemoProcess {
+    return new DemoProcess(basename(script, '.ts'), [script, ...words]);
   }
 
-  /** The process id, for whoever kills it in a test. */
-  get pid(): number | undefined {
-    return this.#child.pid;
+  /** The agent or the hub. */
+  static program(name: string, script: string, words: readonly string[]): DemoProcess {
+    const started = new DemoProcess(name, ['--import', END_WITH_DEMO, script, ...words]);
+    // Nobody reads what it prints; unread, a full pipe would stop it.
+    started.#child.stdout?.resume();
+    return started;
+  }
+
+  get hasExited(): boolean {
+    return this.#hasExited;
   }
 
   get errorText(): string {
@@ -74,7 +84,6 @@ export class DemoProcess {
       const limit = setTimeout(() => fail(`was not ready within ${READY_MS / 1000} s`), READY_MS);
       this.#exited.then(() => fail('ended before it was ready'));
       this.#readFacts((fact) => {
-        this.#onFact(fact);
         if (!('ready' in fact)) return;
         clearTimeout(limit);
         resolve(fact);

@@ -7,10 +7,14 @@ import { writeSync } from 'node:fs';
 const STANDARD_OUTPUT = 1;
 /** A non-blocking pipe is asked again after so long. */
 const RETRY_MS = 2;
+/** One buffer for all writes: a fresh one for each piece would pile up until a collection. */
+const BUFFER_BYTES = 262_144;
 
 export class ReplayOutput {
   readonly #descriptor: number;
   readonly #sleep = new Int32Array(new SharedArrayBuffer(4));
+  readonly #encoder = new TextEncoder();
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #isClosed = false;
 
   constructor(descriptor: number = STANDARD_OUTPUT) {
@@ -23,16 +27,18 @@ export class ReplayOutput {
   }
 
   write(text: string): void {
-    const bytes = Buffer.from(text, 'utf8');
-    let offset = 0;
-    while (offset < bytes.length && !this.#isClosed) {
-      offset += this.#writeSome(bytes, offset);
+    let rest = text;
+    while (rest !== '' && !this.#isClosed) {
+      const { read, written } = this.#encoder.encodeInto(rest, this.#buffer);
+      rest = rest.slice(read);
+      let offset = 0;
+      while (offset < written && !this.#isClosed) offset += this.#writeSome(offset, written);
     }
   }
 
-  #writeSome(bytes: Buffer, offset: number): number {
+  #writeSome(offset: number, end: number): number {
     try {
-      return writeSync(this.#descriptor, bytes, offset);
+      return writeSync(this.#descriptor, this.#buffer, offset, end - offset);
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code === 'EPIPE') {

@@ -66,6 +66,7 @@ export class ReplayProgress {
     const percent = Math.min(100, Math.floor((bytesRead * 100) / bytesTotal));
     const left = bytesPerSecond > 0 ? (bytesTotal - bytesRead) / bytesPerSecond : 0;
     const seconds = Math.max(0, Math.ceil(left));
-    return `${this.#label}: ${percent} % of ${(bytesTotal / MEGABYTE).toFixed(0)} MB, ${rate}, ${seconds} s left`;
+    const total = `${(bytesTotal / MEGABYTE).toFixed(0)} MB`;
+    return `${this.#label}: ${percent} % of ${total}, ${rate}, ${seconds} s left`;
   }
 }

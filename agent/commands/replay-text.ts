@@ -51,7 +51,8 @@ function headline(label: string, totals: PipelineTotals): string {
   const size = `${label}: ${countText(framesCount, 'frame')}, ${bytesText(bytesCount)}`;
   if (totals.firstFrameUs < 0) return size;
   const seconds = (totals.lastFrameUs - totals.firstFrameUs) / 1_000_000;
-  return `${size}, ${utcText(totals.firstFrameUs)} to ${utcText(totals.lastFrameUs)} (${durationText(seconds)})`;
+  const [first, last] = [utcText(totals.firstFrameUs), utcText(totals.lastFrameUs)];
+  return `${size}, ${first} to ${last} (${durationText(seconds)})`;
 }
 
 function conversationLines(totals: PipelineTotals): string[] {
@@ -81,7 +82,8 @@ function conversationText(conversation: ConversationCounts): string[] {
   const time =
     rttUs === undefined
       ? ''
-      : `; answers after ${msText(rttUs.p50)} (95 % ${msText(rttUs.p95)}, slowest ${msText(rttUs.max)})`;
+      : `; answers after ${msText(rttUs.p50)} ` +
+        `(95 % ${msText(rttUs.p95)}, slowest ${msText(rttUs.max)})`;
   const lines = [
     `  ${name}  ${clientIpAddress} -> ${serverIpAddress}:${serverPort}${unit}`,
     `          ${counts.join(', ')}${time}`,
@@ -152,8 +154,9 @@ function refusalLines(totals: PipelineTotals): string[] {
       if (exceptions === 0) continue;
       const name = functionFacts(functionCode).functionName;
       const reason = reasonOf(totals, conversation, functionCode);
-      const text = `Unit ${unitId ?? '-'} of ${serverIpAddress} refused ${name} of ${clientIpAddress}`;
-      refusals.push({ text: `${text}${reason}`, count: exceptions });
+      const device = `Unit ${unitId ?? '-'} of ${serverIpAddress}`;
+      const text = `${device} refused ${name} of ${clientIpAddress}${reason}`;
+      refusals.push({ text, count: exceptions });
     }
     if (conversation.protocol === 'opcua' && conversation.exceptions > 0) {
       const reason = reasonOf(totals, conversation, undefined);
@@ -195,16 +198,13 @@ function unseenLines(totals: PipelineTotals): string[] {
   const { decode } = totals;
   const lines: string[] = [];
   if (decode.bytesMissedCount > 0) {
-    lines.push(
-      `  ${countText(decode.bytesMissedCount, 'byte')} in ${countText(decode.gapsCount, 'gap')}: the ` +
-        'capture lost them (a busy mirror port drops frames).',
-    );
+    const missed = countText(decode.bytesMissedCount, 'byte');
+    const gaps = countText(decode.gapsCount, 'gap');
+    lines.push(`  ${missed} in ${gaps}: the capture lost them (a busy mirror port drops frames).`);
   }
   if (decode.framesTruncatedCount > 0) {
-    lines.push(
-      `  ${countText(decode.framesTruncatedCount, 'frame', ' is', ' are')} cut short: capture with a snap length ` +
-        'of 0 (tcpdump -s 0).',
-    );
+    const frames = countText(decode.framesTruncatedCount, 'frame', ' is', ' are');
+    lines.push(`  ${frames} cut short: capture with a snap length of 0 (tcpdump -s 0).`);
   }
   const { unmatchedRequests, unmatchedResponses } = decode.modbus;
   if (unmatchedRequests > 0) {
@@ -216,10 +216,8 @@ function unseenLines(totals: PipelineTotals): string[] {
     lines.push(`  ${answers} no request in the capture.`);
   }
   if (decode.opcua.encryptedMessages > 0) {
-    lines.push(
-      `  ${countText(decode.opcua.encryptedMessages, 'OPC UA message', ' is', ' are')} encrypted: only ` +
-        'size and time can be told.',
-    );
+    const messages = countText(decode.opcua.encryptedMessages, 'OPC UA message', ' is', ' are');
+    lines.push(`  ${messages} encrypted: only size and time can be told.`);
   }
   if (totals.observationsFolded > 0) {
     lines.push(`  ${numberText(totals.observationsFolded)} rare facts were counted, but not kept.`);

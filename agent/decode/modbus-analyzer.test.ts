@@ -176,6 +176,7 @@ const holes = [
   { name: 'a hole inside a message, whose rest is passed over exactly', before: '0001 0000 0006 01 03', missed: 2, after: `0001 ${ask(2)}`, requests: 1, bytesMissed: 10 },
   { name: 'a hole to the end of a message',       before: '0001 0000 0006 01 03', missed: 4, after: ask(2), requests: 1, bytesMissed: 8 },
   { name: 'a hole over the end of a message',     before: '0001 0000 0006 01 03', missed: 10, after: `06 01 03 0000 0001 ${ask(3)}${ask(4)}`, requests: 2, bytesMissed: 15 },
+  { name: 'a hole, then a message that breaks its own rules', before: ask(1), missed: 9, after: '0011 0000 0003 08 15 00', requests: 2, bytesMissed: 0 },
   { name: 'a hole, then the middle of a message', before: '', missed: 5, after: `06 01 03 0000 0001 ${ask(3)}`, requests: 1, bytesMissed: 7 },
 ] as const;
 

@@ -1,7 +1,7 @@
 /**
- * Modbus/TCP and Modbus/UDP: cuts the bytes of a flow into messages, counts them, and hands them to
- * pairing. The ordinary case, one message in one segment, is read where it lies; whatever else comes
- * (several messages, parts, holes, broken headers) goes the slow way round.
+ * Modbus/TCP and Modbus/UDP: cuts the bytes of a flow into messages, counts them, and hands them
+ * to pairing. The ordinary case, one message in one segment, is read where it lies; whatever else
+ * comes (several messages, parts, holes, broken headers) goes the slow way round.
  * Spec: MODBUS Messaging on TCP/IP Implementation Guide V1.0b, section 3.1.3; FIELDS.md 1.6.
  */
 import type { DecodeSink, ModbusCounters } from '../../protocols/decode-sink.ts';

@@ -1,6 +1,6 @@
 /**
  * Is this a Modbus/TCP stream, and who speaks? By content, because a port proves nothing: RPC, TLS
- * and TPKT are seen on port 502, and BER lengths (LDAP) look like an MBAP header with protocol id 0.
+ * and TPKT are seen on port 502, and BER lengths (LDAP) look like an MBAP header, protocol id 0.
  * Spec: MODBUS Messaging on TCP/IP Implementation Guide V1.0b, section 3.1.3 (header); V1.1b3
  * section 6 (what each function code's PDU looks like).
  */

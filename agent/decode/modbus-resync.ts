@@ -50,11 +50,15 @@ export function isNearlyHeader(bytes: Uint8Array, at: number, length: number): b
   return protocolId === 0 || lengthBytes + LENGTH_COUNTS_FROM === length;
 }
 
-/** Segments mostly begin with a message: the shape must not contradict, more isn't asked. */
+/**
+ * Segments mostly begin with a message. One that fills its segment exactly needs no more evidence,
+ * whatever its PDU looks like; otherwise the shape must not contradict.
+ */
 function isSegmentStart(bytes: Uint8Array, at: number, end: number, direction: Direction): boolean {
   if (end - at <= PDU) return false;
   const aduBytes = aduBytesAt(bytes, at);
   if (aduBytes === 0) return false;
+  if (aduBytes === end - at) return true;
   if (aduBytes > end - at) return bytes[at + PDU] !== 0;
   return (
     shapeOf(bytes, at, aduBytes, direction) !== SHAPE_WRONG &&

@@ -1,7 +1,7 @@
 /**
- * Bytes that must outlive the frame they came in (a request until its answer, a chunk until its end)
- * are copied into blocks of a pool with one limit over all flows, so that no flood can grow us and
- * an ordinary message costs no allocation.
+ * Bytes that must outlive the frame they came in (a request until its answer, a chunk until its
+ * end) are copied into blocks of a pool with one limit over all flows, so that no flood can grow us
+ * and an ordinary message costs no allocation.
  */
 
 /** Sizes of blocks; a request takes the smallest that holds it. */

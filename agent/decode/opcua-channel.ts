@@ -1,7 +1,7 @@
 /**
  * What can be seen of a secure channel from outside: its policy stands in OPN, its mode there or in
- * the first messages, and from both follows whether a body may be read (docs/fields 2.2). What might
- * be cipher text is never read as anything else.
+ * the first messages, and from both follows whether a body may be read (docs/fields 2.2). What
+ * might be cipher text is never read as anything else.
  */
 import type { Digest } from '../../protocols/decoded.ts';
 import {

@@ -1,7 +1,7 @@
 /**
- * Finds the chunks in a stream by their headers (OPC 10000-6 §6.7.2.2). A chunk that lies whole in a
- * segment is handed on where it stands; one that is split is gathered, up to a limit, and its rest
- * passes by count. After lost bytes the framer goes on at the next header it can be sure of.
+ * Finds the chunks in a stream by their headers (OPC 10000-6 §6.7.2.2). A chunk that lies whole in
+ * a segment is handed on where it stands; one that is split is gathered, up to a limit, and its
+ * rest passes by count. After lost bytes the framer goes on at the next header it can be sure of.
  */
 import { BODY_BYTES_DECODED_MAX } from '../../protocols/opcua/limits.ts';
 import { HEADER_BYTES, plausibleMessageSize } from '../../protocols/opcua/transport.ts';

@@ -1,7 +1,7 @@
 /**
- * Which node a notification's client handle stands for (OPC 10000-4 §5.12.2): learned when items are
- * created, asked for each value that comes. Subscription ids belong to a server, so all flows to one
- * server share a row.
+ * Which node a notification's client handle stands for (OPC 10000-4 §5.12.2): learned when items
+ * are created, asked for each value that comes. Subscription ids belong to a server, so all flows
+ * to one server share a row.
  */
 import type { MonitoredItemBindings } from '../../protocols/opcua/transaction.ts';
 

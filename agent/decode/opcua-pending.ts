@@ -1,6 +1,6 @@
 /**
- * Requests that wait for their responses: by flow for pairing, by age for giving up. Publish has its
- * own line, because it may wait at the server for as long as nothing changes.
+ * Requests that wait for their responses: by flow for pairing, by age for giving up. Publish has
+ * its own line, because it may wait at the server for as long as nothing changes.
  */
 import type { Anomaly } from '../../protocols/decoded.ts';
 import { NO_ANOMALIES } from '../../protocols/decoded.ts';

@@ -68,7 +68,10 @@ export class ReorderLists {
     this.#directionsUsed--;
   }
 
-  /** False when the direction's share or the pool is used up: then nothing was kept. */
+  /**
+   * False when the direction's share or the pool is used up. The beginning of the segment may have
+   * been kept then, which does no harm: who delivers all of it finds that part delivered.
+   */
   add(
     direction: number,
     sequence: number,
@@ -77,12 +80,11 @@ export class ReorderLists {
     offset: number,
     length: number,
   ): boolean {
-    const blocks = Math.ceil(length / SEGMENT_BLOCK_BYTES);
-    if (this.#counts[direction] + blocks > this.#blocksPerDirectionMax) return false;
-    if (blocks > this.pool.blocksFree) return false;
     for (let done = 0; done < length; done += SEGMENT_BLOCK_BYTES) {
-      const bytesOfBlock = Math.min(length - done, SEGMENT_BLOCK_BYTES);
-      this.#insert(direction, (sequence + done) | 0, origin, bytes, offset + done, bytesOfBlock);
+      const part = Math.min(length - done, SEGMENT_BLOCK_BYTES);
+      if (!this.#insert(direction, (sequence + done) | 0, origin, bytes, offset + done, part)) {
+        return false;
+      }
     }
     return true;
   }
@@ -94,7 +96,7 @@ export class ReorderLists {
     bytes: Uint8Array,
     offset: number,
     length: number,
-  ): void {
+  ): boolean {
     let before = BLOCK_NONE;
     let after = this.#first[direction];
     while (after !== BLOCK_NONE && ((this.pool.sequence[after] - sequence) | 0) <= 0) {
@@ -102,8 +104,10 @@ export class ReorderLists {
       after = this.pool.next[after];
     }
     // A copy of what waits already, as mirrors that show each frame twice send it.
-    if (before !== BLOCK_NONE && this.#isWithin(before, sequence, length)) return;
+    if (before !== BLOCK_NONE && this.#isWithin(before, sequence, length)) return true;
+    if (this.#counts[direction] >= this.#blocksPerDirectionMax) return false;
     const block = this.pool.take(sequence, origin, bytes, offset, length);
+    if (block === BLOCK_NONE) return false;
     this.pool.next[block] = after;
     if (before === BLOCK_NONE) {
       if (after === BLOCK_NONE) this.#directionsUsed++;
@@ -112,6 +116,7 @@ export class ReorderLists {
       this.pool.next[before] = block;
     }
     this.#counts[direction]++;
+    return true;
   }
 
   #isWithin(block: number, sequence: number, length: number): boolean {

@@ -39,10 +39,6 @@ export class SegmentPool {
     this.#freeCount = blocksMax;
   }
 
-  get blocksFree(): number {
-    return this.#freeCount;
-  }
-
   get bytesUsed(): number {
     return this.bytesMax - this.#freeCount * SEGMENT_BLOCK_BYTES;
   }

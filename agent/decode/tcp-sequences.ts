@@ -33,8 +33,8 @@ export const STATUS_ENDED = 16;
 
 /** A sequence number further off than any window in use belongs to another connection. */
 const JUMP_BYTES_MAX = 4 * 1024 * 1024;
-/** The largest window that TCP can have (RFC 7323 section 2.3). */
-const ACKNOWLEDGED_AHEAD_MAX = 2 ** 30;
+/** Bytes that an acknowledgment may be ahead of what we saw: a loss of so much is believable. */
+const ACKNOWLEDGED_AHEAD_MAX = 64 * 1024 * 1024;
 
 /** Acknowledged bytes are missing since the last tick, or since the one before. */
 const AHEAD_NO = 0;

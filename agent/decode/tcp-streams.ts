@@ -31,6 +31,8 @@ import {
 /** Only the acknowledgment flag of these is set in the ordinary segment. */
 const TCP_TELLING = TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK;
 const STATUS_FIN = STATUS_FIN_WAITING | STATUS_FIN_REACHED;
+/** More than a SYN can carry: an acknowledgment further off belongs to another connection. */
+const SYN_PAYLOAD_BYTES_MAX = 65_536;
 /** A reset counts when it is this near to the next byte expected. */
 const RESET_WINDOW_BYTES = 65_536;
 /** Segments this far behind the end of a closed connection are late copies. */
@@ -182,7 +184,7 @@ export class TcpStreams {
       this.#isSynSeen[direction] === 0 &&
       this.#sequences.isUnknown(direction) &&
       this.#isSynSeen[peer] !== 0 &&
-      ((this.#initial[peer] + 1) | 0) === acknowledgment;
+      this.#isFirstAcknowledgment(peer, acknowledgment);
     if (!isAnswer) this.#restart(direction);
     this.#isSynSeen[direction] = 1;
     this.#initial[direction] = sequence;
@@ -191,6 +193,12 @@ export class TcpStreams {
     this.#table.originatorSide[direction >> 1] = (hasAcknowledgment ? peer : direction) & 1;
     if (hasAcknowledgment) this.#sequences.setKnown(peer, acknowledgment);
     return true;
+  }
+
+  /** Of the SYN alone, or of payload that came with it (RFC 7413) too. */
+  #isFirstAcknowledgment(direction: number, acknowledgment: number): boolean {
+    const bytes = (acknowledgment - this.#initial[direction]) | 0;
+    return bytes > 0 && bytes <= SYN_PAYLOAD_BYTES_MAX;
   }
 
   /** Another connection takes the row over. */

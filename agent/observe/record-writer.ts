@@ -146,7 +146,7 @@ export class RecordWriter implements DecodeSink {
     line += this.#flowText(flow);
     const bytesMissed = flow.clientBytesMissed + flow.serverBytesMissed;
     if (flow.gapsCount > 0) line += `,"gapsCount":${flow.gapsCount},"bytesMissed":${bytesMissed}`;
-    this.#piece += `${escapeJson(`${line},${JSON.stringify(fields).slice(1)}`)}\n`;
+    this.#piece += `${line},${escapeJson(JSON.stringify(fields)).slice(1)}\n`;
     if (this.#piece.length >= RECORD_PIECE_CHARACTERS) this.flush();
   }
 

@@ -31,10 +31,7 @@ test('a thousand gateways spread over the whole range', () => {
     return backoff.nextMs();
   });
   assert.ok(Math.min(...waits) >= BACKOFF_MIN_MS && Math.max(...waits) <= BACKOFF_MAX_MS);
-  const busiestSecond = Math.max(
-    ...Map.groupBy(waits, (wait) => Math.floor(wait / 1000))
-      .values()
-      .map((group) => group.length),
-  );
+  const bySecond = Map.groupBy(waits, (wait) => Math.floor(wait / 1000));
+  const busiestSecond = Math.max(...[...bySecond.values()].map((group) => group.length));
   assert.ok(busiestSecond <= 15, `${busiestSecond} of 1000 in one second`);
 });

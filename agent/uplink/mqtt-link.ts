@@ -74,7 +74,11 @@ export class MqttLink implements UplinkLink {
     this.#client = undefined;
     if (client === undefined) return;
     await new Promise<void>((resolve) => {
-      const force = setTimeout(() => client.end(true, () => resolve()), timeoutMs);
+      // In order means: after every PUBACK. A second `end` would be ignored, so the socket goes.
+      const force = setTimeout(() => {
+        client.stream.destroy();
+        resolve();
+      }, timeoutMs);
       client.end(false, () => {
         clearTimeout(force);
         resolve();

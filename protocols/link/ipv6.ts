@@ -3,10 +3,11 @@
  * Spec: RFC 8200 sections 3 and 4; RFC 4302 section 2.2 (authentication header).
  *
  *    0                                4                6             7           8        24
- *    | version | class | flow label  | payload length | next header | hop limit | source | destination |
+ *    | version | class | flow label  | payload        | next header | hop limit | source | desti-
+ *                                    | length         |                                  | nation
  *
  *    extension:  0             1                     fragment:  0             2                   4
- *                | next header | 8-byte units - 1 |             | next header | offset | res | M | id |
+ *                | next header | 8-byte units - 1 |             | next header | offset | res | M |
  */
 import {
   FRAME_FRAGMENT,

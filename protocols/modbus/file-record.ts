@@ -1,11 +1,12 @@
 /**
- * Function codes 20 (read file record) and 21 (write file record): programs and recipes travel here.
+ * Function codes 20 (read file record) and 21 (write file record): programs and recipes travel so.
  * Spec: MODBUS Application Protocol V1.1b3, sections 6.14 and 6.15. The text contradicts itself on
- * limits; for 21 its tables are followed (9..251), for the answer to 20 its example (FIELDS.md 1.2).
+ * limits: for 21 its tables are followed (9..251), for the answer to 20 its example (FIELDS 1.2).
  *
- *    20 request   | function code | byte count | groups of 7: type, file (2), record (2), length (2) |
- *    20 response  | function code | data bytes | groups: bytes, type, registers                       |
- *    21, both     | function code | data bytes | groups: type, file (2), record (2), length (2), registers |
+ *    20 request   | function code | byte count | heads                    |
+ *    20 response  | function code | data bytes | bytes, type, registers   |
+ *    21, both     | function code | data bytes | heads, each + registers  |
+ *    head         | type | file number (2) | record number (2) | record length (2) |
  */
 import type { Anomaly, ByteSpan, Digest } from '../decoded.ts';
 import { ABSENT, base64At, byteAt, checkPduBytes, note, wordAt } from './pdu-bytes.ts';

@@ -44,7 +44,7 @@ test('MBAP: every prefix of a message asks for more, and for no more than there 
   }
 });
 
-test('MBAP: any bytes give an answer, and the quick check agrees with the decoder', () => {
+test('MBAP: arbitrary bytes give an answer, and the quick check agrees with the decoder', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, isZeroed) => {
       if (isZeroed && bytes.length > 4) bytes.fill(0, 2, 5);

@@ -149,7 +149,7 @@ function meiShape(
   bytesMin: number,
   bytesMax: number,
 ): Shape {
-  if (length < 2) return SHAPE_WRONG;
+  if (length < 3) return SHAPE_WRONG;
   if (bytes[offset + 1] !== 14) return bytes[offset + 1] === 13 ? SHAPE_UNKNOWN : SHAPE_WRONG;
   const readDeviceIdCode = bytes[offset + 2];
   return fits(

@@ -1,6 +1,6 @@
 /**
- * The protocol part of a Modbus record (FIELDS.md sections 0 and 1.1): what a transaction says, with
- * the specification's names. The envelope (times, addresses, frames) is added by who writes records.
+ * The protocol part of a Modbus record (FIELDS.md sections 0 and 1.1): what a transaction says, by
+ * the specification's names. Who writes records adds the envelope (times, addresses, frames).
  */
 import type { Anomaly, ByteSpan } from '../decoded.ts';
 import { EXCEPTION_BIT, exceptionCodeOf, exceptionName, isExceptionLegal } from './exceptions.ts';

@@ -126,7 +126,7 @@ test('request: the guard that these tests lean on notices a read on either side'
   assert.throws(() => guarded.bytes[guarded.offset - 1], /read at -1/);
 });
 
-test('request: any bytes, no throw, no read past the end', () => {
+test('request: arbitrary bytes, no throw, no read past the end', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 0, max: 255 }),

@@ -80,7 +80,7 @@ test('response: every prefix of every case is read without a throw and inside it
   }
 });
 
-test('response: any request and any response, no throw, no read past the end', () => {
+test('response: arbitrary request and response, no throw, no read past the end', () => {
   const data = fc.uint8Array({ maxLength: 252 });
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 255 }), data, data, (code, asked, answered) => {

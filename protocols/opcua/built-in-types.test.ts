@@ -150,7 +150,13 @@ test('a text over the limit is cut between characters', () => {
 });
 
 test('lengths of 2 GB cost nothing', () => {
-  for (const wire of ['8b ffffff7f', '0c ffffff7f', '86 ffffff7f', '97 ffffff7f', '98 ffffff7f 00']) {
+  for (const wire of [
+    '8b ffffff7f',
+    '0c ffffff7f',
+    '86 ffffff7f',
+    '97 ffffff7f',
+    '98 ffffff7f 00',
+  ]) {
     const started = performance.now();
     const huge = reader(bytesOf(wire));
     variant(huge);
@@ -178,5 +184,25 @@ test('more items than the limit are read past, counted by arrayLength and not bu
   assert.equal(value?.arrayLength, 10_000);
   assert.equal(Array.isArray(value?.value) && value.value.length, 4096);
   assert.equal(many.position, bytes.length - 1, 'goes on behind the list');
-  assert.deepEqual(many.faults.map(({ name }) => name), ['itemsTooMany']);
+  assert.deepEqual(
+    many.faults.map(({ name }) => name),
+    ['itemsTooMany'],
+  );
+});
+
+test('DateTime is what the calendar says, in any order of days', () => {
+  const firstMs = Date.UTC(1601, 0, 1) + 1;
+  fc.assert(
+    fc.property(
+      fc.integer({ min: firstMs, max: Date.UTC(9999, 11, 31) }),
+      fc.nat(9999),
+      (ms, ticks) => {
+        const bytes = new Uint8Array(8);
+        const sinceFirst = BigInt(ms - firstMs + 1) * 10_000n + BigInt(ticks);
+        new DataView(bytes.buffer).setBigInt64(0, sinceFirst, true);
+        assert.equal(dateTime(reader(bytes)), new Date(ms).toISOString());
+      },
+    ),
+    { numRuns: 500 },
+  );
 });

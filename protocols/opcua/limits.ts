@@ -3,7 +3,9 @@
  * decoder grow or dig without end. Every hit shows in the record's `decode.faults`.
  */
 
-/** Levels of Variant, DataValue and DiagnosticInfo entered; deeper is `partial`, not `malformed`. */
+/**
+ * Levels of Variant, DataValue and DiagnosticInfo entered; deeper is `partial`, not `malformed`.
+ */
 export const NESTING_DEPTH_MAX = 16;
 /** List elements built for one message; further ones are read past and not built. */
 export const ITEMS_PER_MESSAGE_MAX = 4096;

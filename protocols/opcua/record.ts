@@ -1,7 +1,7 @@
 /**
- * The protocol's part of a record (docs/fields, section 0): what lies flat at the top, and what lies
- * under `request` and `response`. Who calls adds the envelope. No secret comes this far: the decoders
- * have already put pseudonyms and lengths in their place.
+ * The protocol's part of a record (docs/fields, section 0): what lies flat at the top, and what
+ * lies under `request` and `response`. Who calls adds the envelope. No secret comes this far: the
+ * decoders have already put pseudonyms and lengths in their place.
  */
 import type { Anomaly, ByteSpan, Digest } from '../decoded.ts';
 import { ByteReader, type DecodeFault } from './byte-reader.ts';

@@ -1,6 +1,6 @@
 /**
- * The promise that no secret leaves the decoder, seen from outside: the bytes of the password, token
- * and nonce appear in no record, and the mask covers each of them.
+ * The promise that no secret leaves the decoder, seen from outside: the bytes of the password,
+ * token and nonce appear in no record, and the mask covers each of them.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -23,7 +23,20 @@ function text(value: string): number[] {
 const NULL_TEXT = int32(-1);
 /** Token ns=1;i=0xCAFEBABE, then timestamp, handle, diagnostics, audit id, timeout, no header. */
 const TOKEN = [0xbe, 0xba, 0xfe, 0xca];
-const HEADER = [2, 1, 0, ...TOKEN, ...new Array(8).fill(0), ...int32(1), ...int32(0), ...NULL_TEXT, ...int32(9), 0, 0, 0];
+const HEADER = [
+  2,
+  1,
+  0,
+  ...TOKEN,
+  ...new Array(8).fill(0),
+  ...int32(1),
+  ...int32(0),
+  ...NULL_TEXT,
+  ...int32(9),
+  0,
+  0,
+  0,
+];
 
 interface Login {
   readonly password?: readonly number[];
@@ -50,7 +63,8 @@ function activateSession(login: Login): ByteSpan {
 
 function masked(body: ByteSpan): string {
   const bytes = Uint8Array.from(body.bytes);
-  for (const { offset, length } of secretSpans(body, 467)) bytes.fill(0x2a, offset, offset + length);
+  for (const { offset, length } of secretSpans(body, 467))
+    bytes.fill(0x2a, offset, offset + length);
   return Buffer.from(bytes).toString('latin1');
 }
 
@@ -78,7 +92,13 @@ test('neither record nor masked bytes show user, password, token or signature', 
     const body = activateSession(login);
     const record = JSON.stringify(decodeServiceBody(body, false, digest));
     const hidden = masked(body);
-    for (const secret of [PASSWORD, USER, 'SIGNATURE1', 'SIGNATURE2', String.fromCharCode(...TOKEN)]) {
+    for (const secret of [
+      PASSWORD,
+      USER,
+      'SIGNATURE1',
+      'SIGNATURE2',
+      String.fromCharCode(...TOKEN),
+    ]) {
       assert.equal(record.includes(secret), false, `record: ${secret}`);
       assert.equal(hidden.includes(secret), false, `mask: ${secret}`);
     }

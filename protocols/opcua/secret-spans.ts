@@ -1,7 +1,7 @@
 /**
- * Where in a body the bytes stand that nobody may keep (docs/fields 2.8), for the mask over evidence
- * frames; and what a login says about itself without them. The places come from the very decoders
- * that make the records, so that the two can't drift apart.
+ * Where in a body the bytes stand that nobody may keep (docs/fields 2.8), for the mask over
+ * evidence frames; and what a login says about itself without them. The places come from the very
+ * decoders that make the records, so that the two can't drift apart.
  */
 import type { ByteSpan, Digest } from '../decoded.ts';
 import { ByteReader, type SecretSpan } from './byte-reader.ts';
@@ -16,9 +16,9 @@ const noDigest: Digest = { pseudonym: () => '', sha256: () => '' };
 const SECRET_BEARING = new Set([446, 449, 461, 464, ACTIVATE_SESSION_REQUEST, 470]);
 
 /**
- * Spans, from the first byte of `body`, of passwords, issued tokens, user names, nonces, signatures,
- * continuation points and authentication tokens. Where a body of a service that carries secrets
- * breaks off, the rest of it is one span.
+ * Spans, from the first byte of `body`, of passwords, issued tokens, user names, nonces,
+ * signatures, continuation points and authentication tokens. Where a body of a service that carries
+ * secrets breaks off, the rest of it is one span.
  */
 export function secretSpans(body: ByteSpan, typeId: number): readonly SecretSpan[] {
   const reader = new ByteReader(body, false, noDigest);

@@ -1,7 +1,7 @@
 /**
- * Security policies (OPC 10000-7) as far as a listener needs them: is the OpenSecureChannel exchange
- * readable, and how many bytes of signature trail a chunk in mode Sign (OPC 10000-6 §6.7.2; sizes as
- * in UA-.NETStandard and open62541).
+ * Security policies (OPC 10000-7) as far as a listener needs them: is the OpenSecureChannel
+ * exchange readable, and how many bytes of signature trail a chunk in mode Sign (OPC 10000-6
+ * §6.7.2; sizes as in UA-.NETStandard and open62541).
  */
 
 export interface SecurityPolicy {
@@ -9,7 +9,9 @@ export interface SecurityPolicy {
   readonly name: string;
   /** Symmetric signature behind each chunk of MSG and CLO. */
   readonly signatureBytes: number;
-  /** RSA policies encrypt the body of OPN, in mode Sign too (§6.7.4); ECC only signs it (§6.8.1). */
+  /**
+   * RSA policies encrypt the body of OPN, in mode Sign too (§6.7.4); ECC only signs it (§6.8.1).
+   */
   readonly isOpenReadable: boolean;
   readonly isDeprecated: boolean;
 }

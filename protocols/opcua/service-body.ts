@@ -1,17 +1,17 @@
 /**
  * From the bytes of a service body to its fields. Decoding is lazy: framing and pairing never come
- * here; whoever wants fields calls with the span of a transaction's side. A service without a row in
- * the two tables below is told by its header alone.
+ * here; whoever wants fields calls with the span of a transaction's side. A service without a row
+ * in the two tables below is told by its header alone.
  */
 import type { Anomaly, ByteSpan, Digest } from '../decoded.ts';
 import { ByteReader, type DecodeFault } from './byte-reader.ts';
 import { namespaceZeroId, nodeId } from './node-id.ts';
 import { type ResponseHeader, requestHeader, responseHeader } from './service-header.ts';
 import {
+  type ServiceSide,
   SIDE_REQUEST,
   SIDE_RESPONSE,
   SIDE_UNKNOWN,
-  type ServiceSide,
   serviceName,
   sideOf,
 } from './service-table.ts';
@@ -25,33 +25,65 @@ import * as subscription from './services/subscription.ts';
 import * as view from './services/view.ts';
 import type { Decoder } from './structure.ts';
 
+/** One StatusCode an operation and nothing more, as many services answer. */
+const operationResults = attribute.writeResponse;
+
 const REQUESTS = {
+  FindServers: discovery.findServersRequest,
   GetEndpoints: discovery.getEndpointsRequest,
   OpenSecureChannel: secureChannel.openSecureChannelRequest,
   CreateSession: session.createSessionRequest,
   ActivateSession: session.activateSessionRequest,
   CloseSession: session.closeSessionRequest,
+  Cancel: session.cancelRequest,
   Browse: view.browseRequest,
+  BrowseNext: view.browseNextRequest,
+  TranslateBrowsePathsToNodeIds: view.translateBrowsePathsRequest,
+  RegisterNodes: view.registerNodesRequest,
+  UnregisterNodes: view.unregisterNodesRequest,
   Read: attribute.readRequest,
   Write: attribute.writeRequest,
   Call: method.callRequest,
   CreateMonitoredItems: monitoredItem.createMonitoredItemsRequest,
+  ModifyMonitoredItems: monitoredItem.modifyMonitoredItemsRequest,
+  SetMonitoringMode: monitoredItem.setMonitoringModeRequest,
+  SetTriggering: monitoredItem.setTriggeringRequest,
+  DeleteMonitoredItems: monitoredItem.deleteMonitoredItemsRequest,
   CreateSubscription: subscription.createSubscriptionRequest,
+  ModifySubscription: subscription.modifySubscriptionRequest,
+  SetPublishingMode: subscription.setPublishingModeRequest,
   Publish: subscription.publishRequest,
+  Republish: subscription.republishRequest,
+  TransferSubscriptions: subscription.transferSubscriptionsRequest,
+  DeleteSubscriptions: subscription.deleteSubscriptionsRequest,
 } as const;
 
 const RESPONSES = {
+  FindServers: discovery.findServersResponse,
   GetEndpoints: discovery.getEndpointsResponse,
   OpenSecureChannel: secureChannel.openSecureChannelResponse,
   CreateSession: session.createSessionResponse,
   ActivateSession: session.activateSessionResponse,
+  Cancel: session.cancelResponse,
   Browse: view.browseResponse,
+  BrowseNext: view.browseResponse,
+  TranslateBrowsePathsToNodeIds: view.translateBrowsePathsResponse,
+  RegisterNodes: view.registerNodesResponse,
   Read: attribute.readResponse,
   Write: attribute.writeResponse,
   Call: method.callResponse,
   CreateMonitoredItems: monitoredItem.createMonitoredItemsResponse,
+  ModifyMonitoredItems: monitoredItem.modifyMonitoredItemsResponse,
+  SetMonitoringMode: operationResults,
+  SetTriggering: monitoredItem.setTriggeringResponse,
+  DeleteMonitoredItems: operationResults,
   CreateSubscription: subscription.createSubscriptionResponse,
+  ModifySubscription: subscription.modifySubscriptionResponse,
+  SetPublishingMode: operationResults,
   Publish: subscription.publishResponse,
+  Republish: subscription.republishResponse,
+  TransferSubscriptions: subscription.transferSubscriptionsResponse,
+  DeleteSubscriptions: operationResults,
 } as const;
 
 export type RequestFields = { [K in keyof typeof REQUESTS]: ReturnType<(typeof REQUESTS)[K]> };
@@ -59,7 +91,12 @@ export type ResponseFields = { [K in keyof typeof RESPONSES]: ReturnType<(typeof
 
 /** Services that have nothing behind the header: bytes there are an anomaly. */
 const EMPTY_REQUESTS: readonly string[] = ['CloseSecureChannel'];
-const EMPTY_RESPONSES: readonly string[] = ['CloseSecureChannel', 'CloseSession', 'ServiceFault'];
+const EMPTY_RESPONSES: readonly string[] = [
+  'CloseSecureChannel',
+  'CloseSession',
+  'UnregisterNodes',
+  'ServiceFault',
+];
 
 export interface ServiceBody {
   /** Namespace 0 id of the binary encoding; 0 when it is another kind of NodeId. */

@@ -1,9 +1,10 @@
 /**
  * StatusCode: what a server thinks of a service, an operation or a value (OPC 10000-4 §7.39.1).
  *
- *    31    30 29  28 27         16 15        14       13  12 11  10 9    8 7        6   5 4       0
- *    | severity |  |   sub-code   | structure| semantics|    | info |limit|overflow|     |historian|
- *                                 | changed  | changed  |    | type |bits |                | bits  |
+ *     bits 30-31   severity              bits 10-11   infoType; only where it is 1:
+ *     bits 16-27   subCode               bits  8-9    limitBits
+ *     bit  15      structureChanged      bit   7      overflow
+ *     bit  14      semanticsChanged      bits  0-4    historianBits
  */
 import type { ByteReader } from './byte-reader.ts';
 import { STATUS_CODE_NAMES } from './status-code-names.ts';

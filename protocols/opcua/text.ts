@@ -1,7 +1,7 @@
 /**
- * String, ByteString and the two named texts (OPC 10000-6 §5.2.2.4, §5.2.2.7, §5.2.2.13, §5.2.2.14).
- * Text keeps what was on the wire: escaping happens on output, and bytes that are not UTF-8 are kept
- * one character a byte, with an anomaly.
+ * String, ByteString and the two named texts (OPC 10000-6 §5.2.2.4, §5.2.2.7, §5.2.2.13,
+ * §5.2.2.14). Text keeps what was on the wire: escaping happens on output, and bytes that are not
+ * UTF-8 are kept one character a byte, with an anomaly.
  */
 import type { ByteReader } from './byte-reader.ts';
 import { BYTE_STRING_BYTES_KEPT_MAX, STRING_BYTES_KEPT_MAX } from './limits.ts';

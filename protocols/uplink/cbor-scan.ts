@@ -123,12 +123,20 @@ class Scanner {
     let index = start;
     while (index < end && this.#bytes[index] < 0x80) index++;
     if (index === end) return true;
+    // Decoders take a byte order mark at the beginning away: the text would not be the signed one.
+    if (index === start && this.#bytes[start] === 0xef && this.#isByteOrderMark(start, end)) {
+      return false;
+    }
     try {
       utf8.decode(this.#bytes.subarray(index, end));
       return true;
     } catch {
       return false;
     }
+  }
+
+  #isByteOrderMark(start: number, end: number): boolean {
+    return end - start >= 3 && this.#bytes[start + 1] === 0xbb && this.#bytes[start + 2] === 0xbf;
   }
 
   #array(count: number, depth: number): boolean {

@@ -80,13 +80,15 @@ export const bool: Shape<boolean> = {
 };
 
 const CUT_MARK = '…';
+/** At the beginning of a text decoders take one away, so none is written. */
+const BYTE_ORDER_MARKS = /^\ufeff+/;
 const utf8 = new TextEncoder();
 
 /** UTF-8; our own text that is longer is cut at a character and ends with an ellipsis. */
 export function text(bytesMax: number): Shape<string> {
   return {
     about: { type: 'text', bytesMax },
-    toWire: (value) => cutText(value.toWellFormed(), bytesMax),
+    toWire: (value) => cutText(value.toWellFormed().replace(BYTE_ORDER_MARKS, ''), bytesMax),
     fromWire(wire) {
       if (typeof wire !== 'string') throw new ShapeFault('fieldType');
       // A UTF-16 unit is at least a third of its bytes: most texts need no second look.

@@ -1,6 +1,6 @@
 /**
- * Where one DER certificate ends inside bytes that may hold a chain: OPC UA sends the leaf first and
- * its issuers behind it (OPC 10000-6 §6.2.6). Nothing is parsed but the outer length.
+ * Where one DER certificate ends inside bytes that may hold a chain: OPC UA sends the leaf first
+ * and its issuers behind it (OPC 10000-6 §6.2.6). Nothing is parsed but the outer length.
  */
 
 /** Certificates of a chain that are counted. */

@@ -123,7 +123,11 @@ function login(body: Uint8Array, payload: Uint8Array, frameBytes?: number): Dete
   });
   const report = watched.report(0, 1, [], NO_DECODE);
   assertNoSecret(report);
-  return [...watched.totals().detections];
+  assert.deepEqual(
+    watched.totals().detections.map((one) => one.evidence.frames),
+    report.detections.map(() => undefined),
+  );
+  return report.detections.map((change) => change.detection);
 }
 
 /** The planted password stands nowhere: not as text, not as bytes, not in a buffer behind a view. */

@@ -54,3 +54,16 @@ export const getEndpointsRequest = structure({
 export const getEndpointsResponse = structure({
   endpoints: arrayOf(endpointDescription, ENDPOINT_DESCRIPTION_BYTES_MIN, {}),
 });
+
+export const findServersRequest = structure({
+  endpointUrl: string,
+  localeIds: arrayOf(string, 4, ''),
+  serverUris: arrayOf(string, 4, ''),
+});
+
+/** Smallest ApplicationDescription: its texts null, its list empty. */
+const APPLICATION_DESCRIPTION_BYTES_MIN = 25;
+
+export const findServersResponse = structure({
+  servers: arrayOf(applicationDescription, APPLICATION_DESCRIPTION_BYTES_MIN, {}),
+});

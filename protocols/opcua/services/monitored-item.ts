@@ -10,7 +10,7 @@ import { extensionObject, unknownExtensionObject } from '../extension-object.ts'
 import { nodeId } from '../node-id.ts';
 import { boolean, double, duration, uint32 } from '../scalars.ts';
 import { requestHeader, responseHeader } from '../service-header.ts';
-import { isBad, statusCode } from '../status-code.ts';
+import { GOOD, isBad, statusCode } from '../status-code.ts';
 import { arrayOf, type Decoder, structure } from '../structure.ts';
 import { qualifiedName, string } from '../text.ts';
 import { dataEncoding, READ_VALUE_ID_BYTES_MIN } from './attribute.ts';
@@ -105,6 +105,57 @@ export const createMonitoredItemsRequest = structure({
 export const createMonitoredItemsResponse = structure({
   results: arrayOf(createResult, 23, {}),
   diagnosticInfos: arrayOf(diagnosticInfo, 1, {}),
+});
+
+const itemToModify = structure({
+  monitoredItemId: uint32,
+  clientHandle: uint32,
+  samplingIntervalMs: duration,
+  filter: monitoringFilter,
+  queueSize: uint32,
+  discardOldest: boolean,
+});
+
+const modifyResult = structure({
+  statusCode,
+  revisedSamplingIntervalMs: duration,
+  revisedQueueSize: uint32,
+  filterResult: unknownExtensionObject,
+});
+
+export const modifyMonitoredItemsRequest = structure({
+  subscriptionId: uint32,
+  timestampsToReturn: uint32,
+  itemsToModify: arrayOf(itemToModify, 24, {}),
+});
+
+export const modifyMonitoredItemsResponse = structure({
+  results: arrayOf(modifyResult, 19, {}),
+  diagnosticInfos: arrayOf(diagnosticInfo, 1, {}),
+});
+
+const monitoredItemIds = arrayOf(uint32, 4, 0);
+
+export const setMonitoringModeRequest = structure({
+  subscriptionId: uint32,
+  monitoringMode: uint32,
+  monitoredItemIds,
+});
+
+export const deleteMonitoredItemsRequest = structure({ subscriptionId: uint32, monitoredItemIds });
+
+export const setTriggeringRequest = structure({
+  subscriptionId: uint32,
+  triggeringItemId: uint32,
+  linksToAdd: arrayOf(uint32, 4, 0),
+  linksToRemove: arrayOf(uint32, 4, 0),
+});
+
+export const setTriggeringResponse = structure({
+  addResults: arrayOf(statusCode, 4, GOOD),
+  addDiagnosticInfos: arrayOf(diagnosticInfo, 1, {}),
+  removeResults: arrayOf(statusCode, 4, GOOD),
+  removeDiagnosticInfos: arrayOf(diagnosticInfo, 1, {}),
 });
 
 /** Keeps nothing of a secret: the bindings need none. */

@@ -117,6 +117,10 @@ export const activateSessionResponse = structure({
 
 export const closeSessionRequest = structure({ deleteSubscriptions: boolean });
 
+export const cancelRequest = structure({ requestHandle: uint32 });
+
+export const cancelResponse = structure({ cancelCount: uint32 });
+
 /** policyId, userName, password, encryptionAlgorithm (OPC 10000-4 §7.41.4). */
 function userNameToken(reader: ByteReader): UserIdentityToken {
   const policyId = string(reader);
@@ -146,8 +150,8 @@ const RSA_ENCRYPTED_SECRET = 0x89;
 const ECC_ENCRYPTED_SECRET = 0x8a;
 
 /**
- * RsaEncryptedSecret and EccEncryptedSecret name no algorithm beside them (OPC 10000-4 §7.41.2): they
- * begin with their own type id.
+ * RsaEncryptedSecret and EccEncryptedSecret name no algorithm beside them (OPC 10000-4 §7.41.2):
+ * they begin with their own type id.
  */
 function beginsEncryptedSecret(reader: ByteReader): boolean {
   const { bytes, position: at } = reader;

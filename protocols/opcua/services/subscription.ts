@@ -27,6 +27,46 @@ export const createSubscriptionResponse = structure({
   revisedMaxKeepAliveCount: uint32,
 });
 
+export const modifySubscriptionRequest = structure({
+  subscriptionId: uint32,
+  requestedPublishingIntervalMs: duration,
+  requestedLifetimeCount: uint32,
+  requestedMaxKeepAliveCount: uint32,
+  maxNotificationsPerPublish: uint32,
+  priority: byte,
+});
+
+export const modifySubscriptionResponse = structure({
+  revisedPublishingIntervalMs: duration,
+  revisedLifetimeCount: uint32,
+  revisedMaxKeepAliveCount: uint32,
+});
+
+const subscriptionIds = arrayOf(uint32, 4, 0);
+
+export const setPublishingModeRequest = structure({ publishingEnabled: boolean, subscriptionIds });
+
+export const deleteSubscriptionsRequest = structure({ subscriptionIds });
+
+export const transferSubscriptionsRequest = structure({
+  subscriptionIds,
+  sendInitialValues: boolean,
+});
+
+export const transferSubscriptionsResponse = structure({
+  results: arrayOf(
+    structure({ statusCode, availableSequenceNumbers: arrayOf(uint32, 4, 0) }),
+    8,
+    {},
+  ),
+  diagnosticInfos: arrayOf(diagnosticInfo, 1, {}),
+});
+
+export const republishRequest = structure({
+  subscriptionId: uint32,
+  retransmitSequenceNumber: uint32,
+});
+
 export const publishRequest = structure({
   subscriptionAcknowledgements: arrayOf(
     structure({ subscriptionId: uint32, sequenceNumber: uint32 }),
@@ -62,19 +102,36 @@ export interface PublishResponse {
   readonly results?: readonly StatusCodeFields[];
 }
 
+/** NotificationMessage (OPC 10000-4 §7.26). */
+const notificationFields = {
+  notificationSequenceNumber: uint32,
+  publishTime: dateTime,
+  notificationData: arrayOf(notificationData, 3, {}),
+} as const;
+
+const notificationMessage = structure(notificationFields);
+
 const fields = structure({
   subscriptionId: uint32,
   availableSequenceNumbers: arrayOf(uint32, 4, 0),
   moreNotifications: boolean,
-  notificationSequenceNumber: uint32,
-  publishTime: dateTime,
-  notificationData: arrayOf(notificationData, 3, {}),
+  ...notificationFields,
   results: arrayOf(statusCode, 4, GOOD),
   diagnosticInfos: arrayOf(diagnosticInfo, 1, {}),
 });
 
 export function publishResponse(reader: ByteReader): PublishResponse {
-  const { notificationData: notifications, ...rest } = fields(reader);
+  return sorted(reader, fields(reader));
+}
+
+/** Republish answers with the notification message alone. */
+export function republishResponse(reader: ByteReader): PublishResponse {
+  return sorted(reader, notificationMessage(reader));
+}
+
+/** Notifications by their kind. */
+function sorted(reader: ByteReader, read: ReturnType<typeof fields>): PublishResponse {
+  const { notificationData: notifications, ...rest } = read;
   const dataChanges: DataChange[] = [];
   const events: EventFields[] = [];
   let statusChange: Notification['statusChange'];

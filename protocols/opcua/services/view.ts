@@ -1,9 +1,10 @@
 /**
  * View services (OPC 10000-4 §5.8): a client looks around in the server's address space.
  */
+import type { ByteReader } from '../byte-reader.ts';
 import { dateTime } from '../date-time.ts';
 import { diagnosticInfo } from '../diagnostic-info.ts';
-import { expandedNodeId, nodeId } from '../node-id.ts';
+import { expandedNodeId, NODE_ID_BYTES_MIN, nodeId } from '../node-id.ts';
 import { boolean, uint32 } from '../scalars.ts';
 import { statusCode } from '../status-code.ts';
 import { arrayOf, structure } from '../structure.ts';
@@ -48,3 +49,42 @@ export const browseResponse = structure({
   results: arrayOf(browseResult, 12, {}),
   diagnosticInfos: arrayOf(diagnosticInfo, 1, {}),
 });
+
+const continuationPoints = arrayOf(secretLength, 4, 0);
+
+export const browseNextRequest = structure({
+  releaseContinuationPoints: boolean,
+  continuationPointsCount: (reader: ByteReader) => continuationPoints(reader)?.length,
+});
+
+const relativePathElement = structure({
+  referenceTypeId: nodeId,
+  isInverse: boolean,
+  includeSubtypes: boolean,
+  targetName: qualifiedName,
+});
+
+const browsePath = structure({
+  startingNode: nodeId,
+  relativePath: arrayOf(relativePathElement, 10, {}),
+});
+
+const browsePathResult = structure({
+  statusCode,
+  targets: arrayOf(structure({ targetId: expandedNodeId, remainingPathIndex: uint32 }), 6, {}),
+});
+
+export const translateBrowsePathsRequest = structure({
+  browsePaths: arrayOf(browsePath, 6, {}),
+});
+
+export const translateBrowsePathsResponse = structure({
+  results: arrayOf(browsePathResult, 8, {}),
+  diagnosticInfos: arrayOf(diagnosticInfo, 1, {}),
+});
+
+const nodeIds = arrayOf(nodeId, NODE_ID_BYTES_MIN, '');
+
+export const registerNodesRequest = structure({ nodesToRegister: nodeIds });
+export const registerNodesResponse = structure({ registeredNodeIds: nodeIds });
+export const unregisterNodesRequest = structure({ nodesToUnregister: nodeIds });

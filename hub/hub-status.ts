@@ -1,0 +1,105 @@
+/**
+ * What is stored, counted in the database itself and without a running hub: per stream how many
+ * messages, which are missing, whether any is there twice; and what the operator should know.
+ */
+import { existsSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { OperatorFault } from '../agent/platform/operator-fault.ts';
+
+const MISSING_MAX = 1000;
+const FINDINGS_MAX = 100;
+
+export interface StreamStatus {
+  readonly agentId: string;
+  readonly epoch: number;
+  readonly stream: number;
+  /** Messages stored, each sequence once. */
+  readonly stored: number;
+  readonly highestSequence: number;
+  /** Holes below the highest sequence, the lowest first; at most 1000. */
+  readonly missing: readonly { readonly from: number; readonly to: number }[];
+  /** Stored rows beyond one for each sequence. */
+  readonly doubled: number;
+}
+
+export interface FindingStatus {
+  readonly kind: string;
+  readonly reason: string;
+  readonly agentId: string;
+  readonly epoch: number;
+  readonly stream: number;
+  readonly sequence: number;
+  readonly detail: string;
+  readonly occurrencesCount: number;
+  readonly firstSeenAtMs: number;
+  readonly lastSeenAtMs: number;
+  /** Only of a gap that was filled. */
+  readonly closedAtMs: number | null;
+}
+
+export interface HubStatus {
+  readonly streams: readonly StreamStatus[];
+  /** The latest first; at most 100. */
+  readonly findings: readonly FindingStatus[];
+}
+
+/** Reads a hub's SQLite database, also while a hub writes to it. Throws OperatorFault. */
+export function readHubStatus(databasePath: string): HubStatus {
+  if (!existsSync(databasePath)) {
+    throw new OperatorFault({
+      code: 'HUB_DATABASE_MISSING',
+      problem: `There is no database "${databasePath}" yet.`,
+      remedy: 'Start "fieldtap-hub run" with this configuration, or correct database.path.',
+    });
+  }
+  const database = new Database(databasePath, { readonly: true });
+  try {
+    return database.transaction(() => ({
+      streams: streamsOf(database),
+      findings: findingsOf(database),
+    }))();
+  } finally {
+    database.close();
+  }
+}
+
+interface Counted {
+  readonly agentId: string;
+  readonly epoch: number;
+  readonly stream: number;
+  readonly stored: number;
+  readonly highestSequence: number;
+  readonly keys: number;
+  readonly bodies: number;
+}
+
+function streamsOf(database: Database.Database): StreamStatus[] {
+  const counted = database.prepare<[], Counted>(
+    `SELECT agentId, epoch, stream, count(DISTINCT sequence) AS stored,
+       max(sequence) AS highestSequence, count(*) AS keys,
+       (SELECT count(*) FROM message_body AS body WHERE body.agentId = message_key.agentId
+          AND body.epoch = message_key.epoch AND body.stream = message_key.stream) AS bodies
+     FROM message_key GROUP BY agentId, epoch, stream ORDER BY agentId, epoch, stream`,
+  );
+  const missing = database.prepare<[string, number, number, number], { from: number; to: number }>(
+    `SELECT previous + 1 AS "from", sequence - 1 AS "to" FROM (
+       SELECT sequence, lag(sequence, 1, 0) OVER (ORDER BY sequence) AS previous
+       FROM message_key WHERE agentId = ? AND epoch = ? AND stream = ?)
+     WHERE sequence > previous + 1 ORDER BY sequence LIMIT ?`,
+  );
+  return counted.all().map(({ agentId, epoch, stream, stored, highestSequence, keys, bodies }) => ({
+    agentId,
+    epoch,
+    stream,
+    stored,
+    highestSequence,
+    missing: missing.all(agentId, epoch, stream, MISSING_MAX),
+    doubled: Math.max(keys, bodies) - stored,
+  }));
+}
+
+function findingsOf(database: Database.Database): FindingStatus[] {
+  return database
+    .prepare<[number], FindingStatus>('SELECT * FROM finding ORDER BY lastSeenAtMs DESC LIMIT ?')
+    .all(FINDINGS_MAX);
+}
