@@ -2,7 +2,7 @@
  * The command line: parse it, run one command, answer its exit code. Each command is loaded only
  * when it is asked for, so that `replay` carries no database and no MQTT.
  */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { OperatorFault } from './platform/operator-fault.ts';
 import { escapeText } from './platform/wire-text.ts';
 import { PROGRAM_VERSION } from './version.ts';
@@ -130,7 +130,7 @@ function addDaily(program: Command, exitWith: (code: number) => void): void {
 function seconds(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 10 || value > 3600) {
-    throw new CommanderError(2, 'usage', `error: --seconds takes 10 to 3600, not "${text}"`);
+    throw new InvalidArgumentError('It takes 10 to 3600.');
   }
   return value;
 }

@@ -55,6 +55,7 @@ export class Pipeline implements FrameBlockSink {
   readonly #observer: Observer;
   readonly #records: RecordWriter | undefined;
   readonly #decoder: Decoder;
+  readonly #analyzers: { readonly modbus: ModbusAnalyzer; readonly opcua: OpcuaAnalyzer };
   #firstFrameUs = -1;
   #lastFrameUs = -1;
 
@@ -70,6 +71,7 @@ export class Pipeline implements FrameBlockSink {
       modbus: new ModbusAnalyzer({ flowsMax }, sink, counters.modbus),
       opcua: new OpcuaAnalyzer({ flowsMax }, sink, counters.opcua),
     };
+    this.#analyzers = analyzers;
     const decoderOptions = {
       flowsMax,
       modbusPorts: options.modbusPorts ?? DECODER_DEFAULTS.modbusPorts,
@@ -102,6 +104,8 @@ export class Pipeline implements FrameBlockSink {
   /** Ends an interval (UTC microseconds) and tells what it brought. */
   report(fromUs: number, toUs: number, coverage: readonly InterfaceCoverage[]): IntervalReport {
     this.#records?.endInterval();
+    const { modbus, opcua } = this.#analyzers;
+    this.#counters.pendingEvictedCount = modbus.pendingEvictedCount + opcua.pendingEvictedCount;
     return this.#observer.report(fromUs, toUs, coverage, this.#counters);
   }
 

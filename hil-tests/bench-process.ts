@@ -3,6 +3,7 @@
  * what it printed, waits for a line or an end, and is ended with the test that started it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '..');
@@ -124,9 +125,14 @@ export class BenchProcess {
     this.#child.stdin?.write(`${line}\n`);
   }
 
-  /** Ends its standard input. */
-  hangUp(): void {
-    this.#child.stdin?.end();
+  /** The file as its standard input. */
+  feed(path: string): void {
+    if (this.#child.stdin) createReadStream(path).pipe(this.#child.stdin);
+  }
+
+  /** These bytes as its standard input. */
+  feedBytes(bytes: Uint8Array): void {
+    this.#child.stdin?.end(bytes);
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -3,6 +3,8 @@
  * Decode owns and updates the object; observers and record builders read it.
  */
 
+import type { ModbusTransport } from './modbus/transaction.ts';
+
 export type Protocol = 'modbus' | 'opcua';
 
 /** How client and server were told apart (FIELDS.md section 3); never by the smaller port. */
@@ -20,6 +22,17 @@ export interface Endpoint {
   readonly port: number;
   /** `aa:bb:cc:dd:ee:ff`; absent where the link type has none. */
   readonly macAddress?: string;
+}
+
+/** A tapped serial line (FIELDS.md 1.6), which takes the place of addresses and ports. */
+export interface SerialLineFacts {
+  readonly lineName: string;
+  /** Bits per second. */
+  readonly baudRate: number;
+  readonly parity: 'none' | 'even' | 'odd';
+  readonly stopBits: 1 | 2;
+  /** Bytes since start that belonged to no frame. */
+  bytesNotFramed: number;
 }
 
 export interface FlowFacts {
@@ -50,4 +63,11 @@ export interface FlowFacts {
   serverBytesMissed: number;
   gapsCount: number;
   lastSeenUs: number;
+  /** Framing of Modbus where it isn't MBAP; absent: `tcp` or `udp`, as `ipProtocol` says. */
+  transport?: ModbusTransport;
+  /**
+   * Set on a serial line. Then nothing here comes from a network: both endpoints carry the line's
+   * name in place of an address, `ipBytes` is empty, and `ipProtocol` means nothing.
+   */
+  readonly line?: SerialLineFacts;
 }

@@ -2,14 +2,15 @@
  * Reads a capture file, or standard input, and hands its frames to the decoder in blocks. The file
  * is never held: one buffer of about a megabyte is all there is, whatever the size of the file.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type { FrameBlockSink } from '../../protocols/frame-block.ts';
-import type { BlockHistory } from '../../protocols/pcap/block-emitter.ts';
+import type { BlockHistory, BlockTarget } from '../../protocols/pcap/block-emitter.ts';
 import { CaptureFileDecoder, type CaptureFileEnd } from '../../protocols/pcap/capture-file.ts';
 import { describeLinkType } from '../../protocols/pcap/link-types.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
+import type { CaptureFileEvidence } from './file-source-evidence.ts';
 
 /** The path that means standard input. */
 export const STANDARD_INPUT = '-';
@@ -19,7 +20,9 @@ const PIPE_CHUNK_BYTES = 256 * 1024;
 export interface CaptureFileOptions {
   /** Position in the pipeline's list of interfaces. */
   readonly interfaceIndex: number;
-  /** Where given, every block is kept there and has an address. */
+  /** Where given, frames have addresses, and `evidence.copy` finds them again. */
+  readonly evidence?: CaptureFileEvidence | undefined;
+  /** Instead of `evidence`: a ring of the caller's that keeps every block. */
   readonly history?: BlockHistory | undefined;
   /** After every chunk; `bytesTotal` only where the size is known. */
   readonly onProgress?: ((bytesRead: number, bytesTotal?: number) => void) | undefined;
@@ -42,28 +45,46 @@ export async function readCaptureFile(
   options: CaptureFileOptions,
   sink: FrameBlockSink,
 ): Promise<CaptureFileResult> {
-  const { interfaceIndex, history } = options;
-  const decoder = new CaptureFileDecoder({ sink, interfaceIndex, history });
+  let decoder: CaptureFileDecoder | undefined;
   let fault: OperatorFault | undefined;
   try {
-    await feed(path, options, decoder);
+    const descriptor = path === STANDARD_INPUT ? STANDARD_INPUT_DESCRIPTOR : openSync(path, 'r');
+    const status = fstatSync(descriptor);
+    const target = targetOf(path, status.isFile(), options, sink);
+    decoder = new CaptureFileDecoder(target);
+    await feed(descriptor, status, options, decoder);
     if (options.signal?.aborted !== true) fault = faultOf(path, decoder.finish(), decoder);
   } catch (error) {
-    const readFault = readFaultOf(path, error);
-    if (readFault === undefined) throw error;
-    fault = readFault;
+    fault = readFaultOf(path, error);
+    if (fault === undefined) throw error;
   }
-  const { framesCount, bytesCount } = decoder;
+  const framesCount = decoder?.framesCount ?? 0;
+  const bytesCount = decoder?.bytesCount ?? 0;
   return fault === undefined ? { framesCount, bytesCount } : { framesCount, bytesCount, fault };
 }
 
-async function feed(
+/** A file is its own evidence; a pipe, or standard input at whatever place, is kept in a ring. */
+function targetOf(
   path: string,
+  isFile: boolean,
+  options: CaptureFileOptions,
+  sink: FrameBlockSink,
+): BlockTarget {
+  const { interfaceIndex, history, evidence } = options;
+  if (evidence === undefined) return { sink, interfaceIndex, history };
+  if (isFile && path !== STANDARD_INPUT) {
+    return { sink, interfaceIndex, addressBase: evidence.beginFile(path) };
+  }
+  const { base, ring } = evidence.beginPipe();
+  return { sink, interfaceIndex, history: ring, addressBase: base };
+}
+
+async function feed(
+  descriptor: number,
+  status: Stats,
   options: CaptureFileOptions,
   decoder: CaptureFileDecoder,
 ): Promise<void> {
-  const descriptor = path === STANDARD_INPUT ? STANDARD_INPUT_DESCRIPTOR : openSync(path, 'r');
-  const status = fstatSync(descriptor);
   if (status.isFIFO() || status.isSocket()) return feedPipe(descriptor, options, decoder);
   try {
     await feedFile(descriptor, status.size, options, decoder);

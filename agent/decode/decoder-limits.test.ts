@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FRAME_WORDS } from '../../protocols/frame-block.ts';
 import { A, c, decode, OPEN, OTHER_PORT, Q, SERVER, s, start } from './test-decoder.ts';
-import { blockOf, type FrameFields, SYN } from './test-traffic.ts';
+import { blockOf, type FrameFields, RST, SYN } from './test-traffic.ts';
 
 test('a broken IPv4 header checksum is counted and decoded all the same', () => {
   const run = start();
@@ -74,6 +74,47 @@ test('among recognised flows the one idle longest leaves, and is told', () => {
     [2],
   );
   assert.equal(run.counters.flowsEvictedCount, 1);
+});
+
+test('a closed connection leaves before any that is open', () => {
+  const run = start({ flowsMax: 2 });
+  const closed = { host: 5, port: 2 };
+  run.decoder.block(blockOf([...OPEN, c(1001, Q, 5001), s(5001, A, 1005)]));
+  run.decoder.block(
+    blockOf([
+      { from: closed, to: SERVER, sequence: 1, payload: Q },
+      { from: SERVER, to: closed, sequence: 1, payload: A },
+      { from: SERVER, to: closed, sequence: 5, flags: RST },
+    ]),
+  );
+  run.decoder.block(
+    blockOf([{ from: { host: 66, port: 1 }, to: SERVER, sequence: 1, flags: SYN }]),
+  );
+  assert.deepEqual(
+    run.sink.ended.map(({ client }) => client.port),
+    [2],
+  );
+});
+
+test('flows that are answered and not yet known keep a sixteenth of a table full of known ones', () => {
+  const run = start({ flowsMax: 16 });
+  for (let port = 1; port <= 16; port++) {
+    const from = { host: 5, port };
+    const payload = port === 1 ? 'HE' : Q;
+    run.decoder.block(
+      blockOf([
+        { from, to: SERVER, sequence: 1, payload },
+        { from: SERVER, to: from, sequence: 1, payload: '' },
+      ]),
+    );
+  }
+  run.decoder.block(
+    blockOf([{ from: { host: 66, port: 1 }, to: SERVER, sequence: 1, flags: SYN }]),
+  );
+  assert.deepEqual(
+    run.sink.ended.map(({ client }) => client.port),
+    [2],
+  );
 });
 
 test('a SYN flood of 100,000 leaves memory flat and the recognised flow alive', () => {

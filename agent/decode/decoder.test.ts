@@ -96,6 +96,8 @@ const lives: { name: string; frames: FrameFields[]; clients: string[]; midstream
   { name: 'both FINs end it',                              frames: [...OPEN, c(1001, Q), c(1005, '', 5001, { flags: FIN_ACK }), s(5001, '', 1006, { flags: FIN_ACK }), c(2_000_000, '', 0, { flags: SYN }), c(2_000_001, 'q2..')], clients: [Q, 'q2..'], midstream: [false, false] },
   { name: 'one FIN leaves the other side open',            frames: [...OPEN, c(1001, Q), s(5001, '', 1005, { flags: FIN_ACK }), c(1005, 'q2..')], clients: ['q1..q2..'], midstream: [false] },
   { name: 'a far sequence number without a SYN: another',  frames: [...OPEN, c(1001, Q), c(0x4000_0000, 'q2..')], clients: [Q, 'q2..'], midstream: [false, true] },
+  { name: 'and so is one far behind',                      frames: [...OPEN, c(1001, Q), c(0xffa0_0000, 'q2..')], clients: [Q, 'q2..'], midstream: [false, true] },
+  { name: 'a loss of 8 MiB that is acknowledged is a hole', frames: [...OPEN, c(1001, Q), s(5001, A, 0x80_03ed), c(0x80_03ed, 'q2..')], clients: ['q1..{8388608}q2..'], midstream: [false] },
 ];
 
 for (const { name, frames, clients, midstream } of lives) {
@@ -150,4 +152,15 @@ test('what waited for the protocol keeps its stamp and order too', () => {
 test('a frame whose acknowledgment releases others is itself again afterwards', () => {
   const frames = [...OPEN, c(1001, Q), c(1009, 'q3..'), s(5001, A, 1013)];
   assert.deepEqual(decode(frames).modbus.flows[0].frameNumbers, [4, 5, 6]);
+});
+
+test('where one side alone is seen, its FIN ends the flow', () => {
+  const oneSided = [OPEN[0], c(1001, Q), c(1005, '', 0, { flags: FIN_ACK })];
+  const run = start();
+  run.decoder.block(blockOf(oneSided));
+  assert.equal(run.sink.ended.length, 1);
+  const both = [...OPEN, c(1001, Q), s(5001, A), c(9000, '', 0, { flags: SYN }), c(9001, Q)];
+  const again = start();
+  again.decoder.block(blockOf([...both, c(9005, '', 0, { flags: FIN_ACK })]));
+  assert.equal(again.sink.ended.length, 2);
 });

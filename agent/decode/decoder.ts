@@ -47,6 +47,9 @@ export class Decoder {
   /** Seconds of traffic since the start; clock steps don't move it. */
   #seconds = 0;
   #tickSeconds = -1;
+  /** Of the frame being decoded. */
+  #flags = 0;
+  #interfaceIndex = 0;
   #lastTimeUs = 0;
 
   constructor(
@@ -91,12 +94,14 @@ export class Decoder {
   /** Decodes every frame of the block before it returns. */
   block(block: FrameBlock): void {
     const { bytes, index, linkType, historyAddress } = block;
-    const words = Math.min(block.framesCount * FRAME_WORDS, index.length);
+    const framesCount = Math.min(block.framesCount, Math.floor(index.length / FRAME_WORDS));
+    const words = framesCount * FRAME_WORDS;
     const context = this.#context;
     context.frameAddress = -1;
     context.frameBytes = 0;
+    this.#interfaceIndex = block.interfaceIndex;
     let bytesCount = 0;
-    for (let word = 0; word + FRAME_WORDS <= words; word += FRAME_WORDS) {
+    for (let word = 0; word < words; word += FRAME_WORDS) {
       const offset = index[word + FRAME_OFFSET];
       const capturedBytes = index[word + FRAME_CAPTURED_BYTES];
       const seconds = index[word + FRAME_SECONDS];
@@ -111,14 +116,14 @@ export class Decoder {
       }
       if (seconds !== this.#tickSeconds) this.#clock(seconds);
       this.#headers.vlanIdsCount = 0;
-      if ((index[word + FRAME_FLAGS] & FRAME_FLAG_VLAN) !== 0) {
+      this.#flags = index[word + FRAME_FLAGS];
+      if ((this.#flags & FRAME_FLAG_VLAN) !== 0) {
         noteVlanTag(this.#headers, index[word + FRAME_VLAN] & 0xffff);
       }
-      const end = Math.min(offset + capturedBytes, bytes.length);
-      this.#frame(bytes, offset, end, linkType, block.interfaceIndex, index[word + FRAME_FLAGS]);
+      this.#frame(bytes, offset, Math.min(offset + capturedBytes, bytes.length), linkType);
     }
     this.#lastTimeUs = context.timeUs;
-    this.#counters.framesCount += words / FRAME_WORDS;
+    this.#counters.framesCount += framesCount;
     this.#counters.bytesCount += bytesCount;
     this.#readOut();
   }
@@ -141,61 +146,64 @@ export class Decoder {
     this.#readOut();
   }
 
-  #frame(
-    bytes: Uint8Array,
-    offset: number,
-    end: number,
-    linkType: number,
-    interfaceIndex: number,
-    flags: number,
-  ): void {
+  #frame(bytes: Uint8Array, offset: number, end: number, linkType: number): void {
     const headers = this.#headers;
     const kind = readFrame(headers, bytes, offset, end, linkType);
-    // Carriers of UDP and IP fragments are not read yet: they count as not ours.
-    if (kind !== FRAME_TCP) {
-      this.#counters.framesNotOursCount++;
-      return;
-    }
     const tcp = headers.transport;
-    const payload = tcpPayloadOffset(bytes, tcp, headers.transportEnd);
+    const payload = kind === FRAME_TCP ? tcpPayloadOffset(bytes, tcp, headers.transportEnd) : -1;
+    // UDP and fragments of IP packets are not read yet: they count as not ours.
     if (payload < 0) {
       this.#counters.framesNotOursCount++;
       return;
     }
     let direction = this.#table.find(headers, bytes, IP_PROTOCOL_TCP);
-    if (direction === FLOW_NONE) {
-      // An acknowledgment, FIN or RST alone tells nothing that would be worth a row.
-      const isBeginning = (bytes[tcp + TCP_FLAGS] & TCP_SYN) !== 0;
-      if (!isBeginning && payload >= headers.transportEnd) return;
-      direction = this.#addFlow(bytes, interfaceIndex);
-    }
-    const row = direction >> 1;
-    if ((this.#table.seenSides[row] & (1 << (direction & 1))) === 0) {
-      this.#table.sawSide(row, direction & 1, headers, bytes);
-      this.#countChecksum(bytes, flags);
+    if (direction === FLOW_NONE || this.#table.isSeen[direction] === 0) {
+      direction = this.#firstFrame(direction, bytes, payload);
+      if (direction === FLOW_NONE) return;
     } else {
-      this.#table.lists.touch(row);
+      this.#table.lists.touch(direction >> 1);
     }
     const { transportEnd, cutBytes } = headers;
     this.#streams.segment(direction, bytes, tcp, payload, transportEnd, cutBytes);
   }
 
-  #addFlow(bytes: Uint8Array, interfaceIndex: number): number {
+  /** The first frame of a flow, or of its other side. FLOW_NONE where it isn't worth a row. */
+  #firstFrame(knownDirection: number, bytes: Uint8Array, payload: number): number {
+    const headers = this.#headers;
+    let direction = knownDirection;
+    if (direction === FLOW_NONE) {
+      // An acknowledgment, FIN or RST alone tells nothing.
+      const isBeginning = (bytes[headers.transport + TCP_FLAGS] & TCP_SYN) !== 0;
+      if (!isBeginning && payload >= headers.transportEnd) return FLOW_NONE;
+      direction = this.#addFlow(bytes);
+    }
+    this.#table.sawSide(direction >> 1, direction & 1, headers, bytes);
+    this.#countChecksum(bytes);
+    return direction;
+  }
+
+  #addFlow(bytes: Uint8Array): number {
     if (this.#table.isFull) {
       this.#counters.flowsEvictedCount++;
       this.#leave(this.#table.lists.victim());
     }
-    const timeUs = this.#context.timeUs;
     const headers = this.#headers;
-    const direction = this.#table.add(headers, bytes, IP_PROTOCOL_TCP, interfaceIndex, timeUs);
+    const { timeUs } = this.#context;
+    const direction = this.#table.add(
+      headers,
+      bytes,
+      IP_PROTOCOL_TCP,
+      this.#interfaceIndex,
+      timeUs,
+    );
     this.#streams.begin(direction >> 1);
     return direction;
   }
 
   /** Looked at in the first frame of each side only: broken ones come all the time or never. */
-  #countChecksum(bytes: Uint8Array, flags: number): void {
+  #countChecksum(bytes: Uint8Array): void {
     const { isIpv6, sourceAddress, transport } = this.#headers;
-    if (isIpv6 || (flags & FRAME_FLAG_CHECKSUM_NOT_READY) !== 0) return;
+    if (isIpv6 || (this.#flags & FRAME_FLAG_CHECKSUM_NOT_READY) !== 0) return;
     if (isIpv4ChecksumRight(bytes, sourceAddress - IPV4_SOURCE, transport)) return;
     this.#counters.checksumFaultsCount++;
   }

@@ -37,8 +37,8 @@ export class FlowTable {
   readonly addresses: AddressTable;
   readonly lists: FlowLists;
   readonly state: Uint8Array;
-  /** Bit `1 << side` for each side that has sent a frame. */
-  readonly seenSides: Uint8Array;
+  /** 1 for each direction in which a frame was seen. */
+  readonly isSeen: Uint8Array;
   /** Who sent the SYN: a side, or SIDE_UNKNOWN. */
   readonly originatorSide: Int8Array;
   readonly clientSide: Uint8Array;
@@ -71,7 +71,7 @@ export class FlowTable {
     this.addresses = new AddressTable(SIDES * flowsMax + SIDES, seed);
     this.lists = new FlowLists(flowsMax);
     this.state = new Uint8Array(flowsMax);
-    this.seenSides = new Uint8Array(flowsMax);
+    this.isSeen = new Uint8Array(flowsMax * SIDES);
     this.originatorSide = new Int8Array(flowsMax);
     this.clientSide = new Uint8Array(flowsMax);
     this.startTimeUs = new Float64Array(flowsMax);
@@ -129,43 +129,11 @@ export class FlowTable {
    * the lower address, then the lower port, is side 0.
    */
   find(headers: FrameHeaders, bytes: Uint8Array, ipProtocol: number): number {
-    let source: number;
-    let destination: number;
-    let kind = ipProtocol;
-    if (headers.isIpv6) {
-      source = this.addresses.find(bytes, headers.sourceAddress);
-      destination = this.addresses.find(bytes, headers.sourceAddress + IPV6_BYTES);
-      if (source === ADDRESS_UNKNOWN || destination === ADDRESS_UNKNOWN) return FLOW_NONE;
-      kind |= KIND_IPV6;
-    } else {
-      source = int32At(bytes, headers.sourceAddress);
-      destination = int32At(bytes, headers.sourceAddress + IPV4_BYTES);
-    }
+    if (headers.isIpv6) return this.#findIpv6(headers, bytes, ipProtocol);
+    const source = int32At(bytes, headers.sourceAddress);
+    const destination = int32At(bytes, headers.sourceAddress + IPV4_BYTES);
     // Ports stand first in TCP and in UDP.
-    let ports = int32At(bytes, headers.transport);
-    let side = 0;
-    if (isHigher(source, destination, ports)) {
-      const low = destination;
-      destination = source;
-      source = low;
-      ports = (ports << 16) | (ports >>> 16);
-      side = 1;
-    }
-    const keys = this.#keys;
-    let row = this.#buckets[this.#bucket(source, destination, ports, kind)];
-    while (row !== FLOW_NONE) {
-      const key = row * KEY_WORDS;
-      if (
-        keys[key + KEY_PORTS] === ports &&
-        keys[key] === source &&
-        keys[key + 1] === destination &&
-        keys[key + KEY_KIND] === kind
-      ) {
-        return row * SIDES + side;
-      }
-      row = this.#chainNext[row];
-    }
-    return FLOW_NONE;
+    return this.#lookUp(source, destination, int32At(bytes, headers.transport), ipProtocol);
   }
 
   /** A row for the flow of this frame, which `find` has just not found; there must be room. */
@@ -226,7 +194,7 @@ export class FlowTable {
 
   /** Notes the first frame of a side: its MAC address, and the receiver's while unknown. */
   sawSide(row: number, side: number, headers: FrameHeaders, bytes: Uint8Array): void {
-    this.seenSides[row] |= 1 << side;
+    this.isSeen[row * SIDES + side] = 1;
     if (headers.sourceMac >= 0) this.#learnMac(row, side, bytes, headers.sourceMac);
     const isPeerKnown = (this.macKnown[row] & (1 << (side ^ 1))) !== 0;
     if (headers.destinationMac >= 0 && !isPeerKnown) {
@@ -235,11 +203,46 @@ export class FlowTable {
     this.classify(row);
   }
 
+  /** Both sides have sent something. */
+  isAnswered(row: number): boolean {
+    return (this.isSeen[row * SIDES] & this.isSeen[row * SIDES + 1]) !== 0;
+  }
+
   /** Puts the flow into the list of its worth: answered counts one, recognised counts one. */
   classify(row: number): void {
-    const isAnswered = this.seenSides[row] === 3 ? 1 : 0;
+    const isAnswered = this.isAnswered(row) ? 1 : 0;
     const isRecognized = this.state[row] === FLOW_UNDECIDED ? 0 : 1;
     this.lists.move(row, isAnswered + isRecognized);
+  }
+
+  #findIpv6(headers: FrameHeaders, bytes: Uint8Array, ipProtocol: number): number {
+    const source = this.addresses.find(bytes, headers.sourceAddress);
+    const destination = this.addresses.find(bytes, headers.sourceAddress + IPV6_BYTES);
+    if (source === ADDRESS_UNKNOWN || destination === ADDRESS_UNKNOWN) return FLOW_NONE;
+    const ports = int32At(bytes, headers.transport);
+    return this.#lookUp(source, destination, ports, ipProtocol | KIND_IPV6);
+  }
+
+  #lookUp(source: number, destination: number, sentPorts: number, kind: number): number {
+    const isHigh = isHigher(source, destination, sentPorts);
+    const low = isHigh ? destination : source;
+    const high = isHigh ? source : destination;
+    const ports = isHigh ? (sentPorts << 16) | (sentPorts >>> 16) : sentPorts;
+    const keys = this.#keys;
+    let row = this.#buckets[this.#bucket(low, high, ports, kind)];
+    while (row !== FLOW_NONE) {
+      const key = row * KEY_WORDS;
+      if (
+        keys[key + KEY_PORTS] === ports &&
+        keys[key] === low &&
+        keys[key + 1] === high &&
+        keys[key + KEY_KIND] === kind
+      ) {
+        return row * SIDES + (isHigh ? 1 : 0);
+      }
+      row = this.#chainNext[row];
+    }
+    return FLOW_NONE;
   }
 
   #learnMac(row: number, side: number, bytes: Uint8Array, offset: number): void {
@@ -251,7 +254,8 @@ export class FlowTable {
 
   #clearRow(row: number): void {
     this.state[row] = FLOW_UNDECIDED;
-    this.seenSides[row] = 0;
+    this.isSeen[row * SIDES] = 0;
+    this.isSeen[row * SIDES + 1] = 0;
     this.originatorSide[row] = SIDE_UNKNOWN;
     this.macKnown[row] = 0;
     this.facts[row] = undefined;

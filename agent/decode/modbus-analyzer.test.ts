@@ -162,6 +162,14 @@ test('limits: first parts of messages beyond the pool are refused, counted and t
   assert.equal(flow.counters.requests, 2);
 });
 
+test('limits: a first part gives its room back when its message is whole', () => {
+  const flow = new ModbusTestFlow({ partialMessagesMax: 1 });
+  for (let id = 1; id <= 5; id += 1)
+    flow.client(fromHex(ask(id)).subarray(0, 7)).client('03 0000 0001');
+  assert.equal(flow.counters.requests, 5);
+  assert.equal(flow.analyzer.partialsRefusedCount, 0);
+});
+
 test('loss: a one-sided capture blames nobody', () => {
   const flow = new ModbusTestFlow({}, { midstream: true });
   flow.server(RESPONSE);
@@ -174,6 +182,7 @@ test('loss: a one-sided capture blames nobody', () => {
 const holes = [
   { name: 'a hole of whole messages',             before: ask(1), missed: 12, after: ask(3), requests: 2, bytesMissed: 0 },
   { name: 'a hole inside a message, whose rest is passed over exactly', before: '0001 0000 0006 01 03', missed: 2, after: `0001 ${ask(2)}`, requests: 1, bytesMissed: 10 },
+  { name: 'a hole inside a message, before one that only its place gives away', before: '0001 0000 0006 01 03', missed: 2, after: '0001 0002 0000 0003 01 32 ff', requests: 1, bytesMissed: 10 },
   { name: 'a hole to the end of a message',       before: '0001 0000 0006 01 03', missed: 4, after: ask(2), requests: 1, bytesMissed: 8 },
   { name: 'a hole over the end of a message',     before: '0001 0000 0006 01 03', missed: 10, after: `06 01 03 0000 0001 ${ask(3)}${ask(4)}`, requests: 2, bytesMissed: 15 },
   { name: 'a hole, then a message that breaks its own rules', before: ask(1), missed: 9, after: '0011 0000 0003 08 15 00', requests: 2, bytesMissed: 0 },

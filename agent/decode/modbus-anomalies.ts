@@ -7,6 +7,7 @@ import { PDU } from '../../protocols/modbus/mbap.ts';
 import { note } from '../../protocols/modbus/pdu-bytes.ts';
 import { decodeRequestPdu } from '../../protocols/modbus/request.ts';
 import { decodeResponsePdu } from '../../protocols/modbus/response.ts';
+import { RTU_PDU, RTU_UNIT_ID } from '../../protocols/modbus/rtu.ts';
 
 /** Anomalies of one transaction; a crafted file record could otherwise give hundreds. */
 export const ANOMALIES_PER_TRANSACTION_MAX = 16;
@@ -22,6 +23,11 @@ export const RESPONSE_DUPLICATE = 64;
 export const RESPONSE_LATE = 128;
 export const RESPONSE_FUNCTION_MISMATCH = 256;
 export const RESPONSE_UNIT_MISMATCH = 512;
+export const READ_BROADCAST = 1024;
+export const BROADCAST_ANSWERED = 2048;
+export const FRAME_GAP_VIOLATION = 4096;
+/** No anomaly: the frame has no MBAP header, which offsets and names of fields must know. */
+export const SERIAL_FRAME = 8192;
 
 // biome-ignore format: one flag per line
 const PAIRING: readonly (readonly [number, string, string, number, string, string])[] = [
@@ -34,6 +40,9 @@ const PAIRING: readonly (readonly [number, string, string, number, string, strin
   [RESPONSE_LATE,                 'responseLate',               'transactionId', 0, 'a response in time',               'after the request was given up'],
   [RESPONSE_FUNCTION_MISMATCH,    'responseFunctionMismatch',   'functionCode',  7, 'the function code of the request', 'another one'],
   [RESPONSE_UNIT_MISMATCH,        'responseUnitMismatch',       'unitId',        6, 'the unit id of the request',       'another one'],
+  [READ_BROADCAST,                'readBroadcast',              'unitId',        6, 'a write, or one device to read',   'a read of all devices'],
+  [BROADCAST_ANSWERED,            'broadcastAnswered',          'unitId',        6, 'no response to a broadcast',       'one'],
+  [FRAME_GAP_VIOLATION,           'frameGapViolation',          'unitId',        6, 'characters without a pause',       'a silence inside the frame'],
 ];
 
 /** Lists that only pairing fills, made once: a flood of unanswered requests allocates nothing. */
@@ -50,7 +59,10 @@ export function pairingAnomalies(flags: number): readonly Anomaly[] {
   return list;
 }
 
-/** Everything wrong with a transaction; offsets count from the first byte of the MBAP header. */
+/**
+ * Everything wrong with a transaction; offsets count from the first byte of the MBAP header, of an
+ * RTU frame from its unit identifier (of ASCII likewise, in bytes and not in digits).
+ */
 export function transactionAnomalies(
   request: ByteSpan,
   response: ByteSpan,
@@ -62,15 +74,20 @@ export function transactionAnomalies(
     decodeResponsePdu(response, request.length > 0 ? request : undefined, inPdu);
   }
   if (inPdu.length === 0) return pairingAnomalies(flags & ~REQUEST_NOT_ORDINARY);
+  const pduOffset = (flags & SERIAL_FRAME) === 0 ? PDU : RTU_PDU;
   const anomalies = inPdu
     .slice(0, ANOMALIES_PER_TRANSACTION_MAX)
-    .map((anomaly) => ({ ...anomaly, offsetBytes: anomaly.offsetBytes + PDU }));
+    .map((anomaly) => ({ ...anomaly, offsetBytes: anomaly.offsetBytes + pduOffset }));
   notePairing(anomalies, flags);
   return anomalies;
 }
 
 function notePairing(anomalies: Anomaly[], flags: number): void {
+  const isSerial = (flags & SERIAL_FRAME) !== 0;
   for (const [flag, name, field, offsetBytes, expected, actual] of PAIRING) {
-    if ((flags & flag) !== 0) note(anomalies, name, field, offsetBytes, expected, actual);
+    if ((flags & flag) === 0) continue;
+    if (!isSerial) note(anomalies, name, field, offsetBytes, expected, actual);
+    else if (field === 'functionCode') note(anomalies, name, field, RTU_PDU, expected, actual);
+    else note(anomalies, name, 'unitId', RTU_UNIT_ID, expected, actual);
   }
 }

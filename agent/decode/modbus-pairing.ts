@@ -8,8 +8,12 @@ import type { FlowFacts } from '../../protocols/flow.ts';
 import { PDU, TRANSACTION_ID, UNIT_ID } from '../../protocols/modbus/mbap.ts';
 import { isOrdinaryRequest, isOrdinaryResponse } from '../../protocols/modbus/ordinary.ts';
 import { answers, responseShape, SHAPE_FITS } from '../../protocols/modbus/pdu-shape.ts';
+import { BROADCAST_UNIT_ID } from '../../protocols/modbus/rtu.ts';
 import {
+  BROADCAST_ANSWERED,
+  FRAME_GAP_VIOLATION,
   pairingAnomalies,
+  READ_BROADCAST,
   REQUEST_DUPLICATE,
   REQUEST_NOT_ORDINARY,
   REQUEST_UNANSWERED,
@@ -19,10 +23,18 @@ import {
   RESPONSE_LATE,
   RESPONSE_UNIT_MISMATCH,
   RESPONSE_UNSOLICITED,
+  SERIAL_FRAME,
   TRANSACTION_ID_REUSED,
   transactionAnomalies,
 } from './modbus-anomalies.ts';
-import { FRAME_ADDRESS, FRAME_BYTES, FRAME_NUMBER, ModbusPending, NONE } from './modbus-pending.ts';
+import {
+  FRAME_ADDRESS,
+  FRAME_BYTES,
+  FRAME_CHECK,
+  FRAME_NUMBER,
+  ModbusPending,
+  NONE,
+} from './modbus-pending.ts';
 import { ReusedTransaction } from './modbus-reused-transaction.ts';
 import type { SegmentContext } from './stream-analyzer.ts';
 
@@ -42,6 +54,11 @@ export interface PairingLimits {
   /** Of all flows together. */
   readonly requestsMax: number;
   readonly requestTimeoutUs: number;
+  /**
+   * RTU and ASCII frames: no transaction identifier, one request at a time, broadcasts to unit 0
+   * (MODBUS over Serial Line V1.02, section 2.1). The caller puts six zeros before each frame.
+   */
+  readonly isSerial?: boolean;
 }
 
 export class ModbusPairing {
@@ -56,11 +73,16 @@ export class ModbusPairing {
   /** Made with the first transaction, because only then there is a flow to put in. */
   #transaction: ReusedTransaction | undefined;
   #evictedCount = 0;
+  /** SERIAL_FRAME or 0. */
+  readonly #framing: number;
+  #check = NONE;
+  #gapFlag = 0;
 
   constructor(limits: PairingLimits, sink: DecodeSink, counters: ModbusCounters) {
     this.#limits = limits;
     this.#sink = sink;
     this.#counters = counters;
+    this.#framing = limits.isSerial === true ? SERIAL_FRAME : 0;
     this.#pending = new ModbusPending(limits.flowsMax, limits.requestsMax);
     this.#flows = new Array<FlowFacts | undefined>(limits.flowsMax).fill(undefined);
     this.#answeredKeys = new Int32Array(limits.flowsMax).fill(NONE);
@@ -70,6 +92,12 @@ export class ModbusPairing {
   /** Requests that left without an answer because a table was full. */
   get evictedCount(): number {
     return this.#evictedCount;
+  }
+
+  /** CRC or LRC of the serial frame that is handed over next, and whether it has a silence. */
+  setFrame(check: number, hasGap: boolean): void {
+    this.#check = check;
+    this.#gapFlag = hasGap ? FRAME_GAP_VIOLATION : 0;
   }
 
   flowBegan(flow: FlowFacts): void {
@@ -102,7 +130,10 @@ export class ModbusPairing {
     const key = keyOf(bytes, at);
     const pduAt = at + PDU;
     let flags = isOrdinaryRequest(bytes, pduAt, pduBytes) ? 0 : REQUEST_NOT_ORDINARY;
-    if (pending.headOf(slot) !== NONE) {
+    flags |= this.#framing | this.#gapFlag;
+    if (this.#framing !== 0) {
+      if (this.#isRetry(context.timeUs, slot, key, bytes, pduAt, pduBytes)) return;
+    } else if (pending.headOf(slot) !== NONE) {
       const reuse = this.#reuse(context.timeUs, slot, key, bytes, pduAt, pduBytes);
       if (reuse < 0) return;
       flags |= reuse;
@@ -117,6 +148,11 @@ export class ModbusPairing {
     pending.words[words + FRAME_BYTES] = context.frameBytes;
     pending.words[words + FRAME_NUMBER] = context.frameNumber;
     pending.numbers[pending.numberOffset(row) + FRAME_ADDRESS] = context.frameAddress;
+    pending.numbers[pending.numberOffset(row) + FRAME_CHECK] = this.#check;
+    // Nobody answers a broadcast: it is complete at once.
+    if (this.#framing !== 0 && bytes[at + UNIT_ID] === BROADCAST_UNIT_ID) {
+      this.#giveUp(row, NONE, isRead(bytes[pduAt]) ? READ_BROADCAST : 0);
+    }
   }
 
   /** A whole message from the server. */
@@ -143,6 +179,31 @@ export class ModbusPairing {
     this.#match(context, row, bytes, at + PDU, pduBytes);
     pending.remove(row, previous);
     this.#answeredKeys[context.slot] = key;
+  }
+
+  /**
+   * On a serial line one request waits at most, and the next one says that it waits in vain. True
+   * where the next one is the same again: a retry, which is counted.
+   */
+  #isRetry(
+    timeUs: number,
+    slot: number,
+    key: number,
+    bytes: Uint8Array,
+    pduAt: number,
+    pduBytes: number,
+  ): boolean {
+    const pending = this.#pending;
+    const row = pending.headOf(slot);
+    if (row === NONE) return false;
+    const isInTime = timeUs - pending.lastTimeUsOf(row) <= this.#limits.requestTimeoutUs;
+    if (isInTime && pending.keyOf(row) === key && pending.isSame(row, bytes, pduAt, pduBytes)) {
+      pending.repeat(row, timeUs, REQUEST_DUPLICATE);
+      return true;
+    }
+    this.#givenUpKeys[slot] = pending.keyOf(row);
+    this.#giveUp(row, NONE, REQUEST_UNANSWERED);
+    return false;
   }
 
   /**
@@ -201,13 +262,13 @@ export class ModbusPairing {
     const pending = this.#pending;
     const transaction = this.#begin(context.flow, context.isDatagram);
     transaction.setRequest(this.#pending, row);
-    transaction.setResponse(context, bytes, at, pduBytes);
+    transaction.setResponse(context, bytes, at, pduBytes, this.#check);
     transaction.matched = true;
     const rttUs = context.timeUs - transaction.requestTimeUs;
     transaction.rttUs = rttUs >= 0 ? rttUs : -1;
-    const flags = pending.flagsOf(row);
+    const flags = pending.flagsOf(row) | this.#gapFlag;
     const isOrdinary =
-      flags === 0 &&
+      (flags & ~SERIAL_FRAME) === 0 &&
       isOrdinaryResponse(
         bytes,
         at,
@@ -239,7 +300,8 @@ export class ModbusPairing {
         (flags & REQUEST_NOT_ORDINARY) === 0
           ? pairingAnomalies(flags)
           : transactionAnomalies(transaction.requestPdu, transaction.responsePdu, flags);
-      this.#counters.unmatchedRequests += 1;
+      const isBroadcast = this.#framing !== 0 && transaction.unitId === BROADCAST_UNIT_ID;
+      if (!isBroadcast) this.#counters.unmatchedRequests += 1;
       this.#sink.modbusTransaction(transaction);
     }
     pending.remove(row, previous);
@@ -255,8 +317,10 @@ export class ModbusPairing {
     const transaction = this.#begin(context.flow, context.isDatagram);
     transaction.clearRequest();
     transaction.setKey(key);
-    transaction.setResponse(context, bytes, at + PDU, pduBytes);
-    const flags = this.#whyUnmatched(context, key);
+    transaction.setResponse(context, bytes, at + PDU, pduBytes, this.#check);
+    const isToAll = this.#framing !== 0 && bytes[at + UNIT_ID] === BROADCAST_UNIT_ID;
+    const why = isToAll ? BROADCAST_ANSWERED : this.#whyUnmatched(context, key);
+    const flags = why | this.#framing | this.#gapFlag;
     const functionByte = bytes[at + PDU];
     const isOrdinary =
       (functionByte <= 4 || functionByte === 15 || functionByte === 16) &&
@@ -292,9 +356,14 @@ export class ModbusPairing {
       this.#transaction = transaction;
     }
     transaction.flow = flow;
-    transaction.transport = isDatagram ? 'udp' : 'tcp';
+    transaction.transport = flow.transport ?? (isDatagram ? 'udp' : 'tcp');
     return transaction;
   }
+}
+
+/** Coils, inputs and registers (V1.1b3 sections 6.1 to 6.4): without an answer to no purpose. */
+function isRead(functionCode: number): boolean {
+  return functionCode >= 1 && functionCode <= 4;
 }
 
 /** Transaction identifier, unit identifier and function code in 31 bits. */

@@ -30,6 +30,8 @@ export const TIME_US = 0;
 /** Of the last repetition: what the timeout counts from. */
 export const LAST_TIME_US = 1;
 export const FRAME_ADDRESS = 2;
+/** CRC or LRC of the frame, where it has one. */
+export const FRAME_CHECK = 3;
 
 /** Words of a flow in `flows`. */
 const FLOW_WORDS = 4;

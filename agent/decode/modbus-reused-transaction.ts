@@ -8,6 +8,7 @@ import type { ModbusTransaction, ModbusTransport } from '../../protocols/modbus/
 import {
   FRAME_ADDRESS,
   FRAME_BYTES,
+  FRAME_CHECK,
   FRAME_NUMBER,
   KEY,
   type ModbusPending,
@@ -51,6 +52,8 @@ export class ReusedTransaction implements ModbusTransaction {
   requestFrameBytes = 0;
   responseFrameAddress = -1;
   responseFrameBytes = 0;
+  requestCheck = -1;
+  responseCheck = -1;
   anomalies: readonly Anomaly[] = NO_ANOMALIES;
 
   constructor(flow: FlowFacts, requestBytes: Uint8Array) {
@@ -76,9 +79,17 @@ export class ReusedTransaction implements ModbusTransaction {
     this.requestFrameNumber = pending.words[word + FRAME_NUMBER];
     this.requestFrameAddress = pending.numbers[number + FRAME_ADDRESS];
     this.requestFrameBytes = pending.words[word + FRAME_BYTES];
+    this.requestCheck = pending.numbers[number + FRAME_CHECK];
   }
 
-  setResponse(context: SegmentContext, bytes: Uint8Array, at: number, pduBytes: number): void {
+  /** `check` is the CRC or LRC of the frame, -1 where it has none. */
+  setResponse(
+    context: SegmentContext,
+    bytes: Uint8Array,
+    at: number,
+    pduBytes: number,
+    check: number,
+  ): void {
     this.responsePdu.bytes = bytes;
     this.responsePdu.offset = at;
     this.responsePdu.length = pduBytes;
@@ -87,6 +98,7 @@ export class ReusedTransaction implements ModbusTransaction {
     this.responseFrameNumber = context.frameNumber;
     this.responseFrameAddress = context.frameAddress;
     this.responseFrameBytes = context.frameBytes;
+    this.responseCheck = check;
   }
 
   clearRequest(): void {
@@ -98,6 +110,7 @@ export class ReusedTransaction implements ModbusTransaction {
     this.requestFrameNumber = 0;
     this.requestFrameAddress = -1;
     this.requestFrameBytes = 0;
+    this.requestCheck = -1;
   }
 
   clearResponse(): void {
@@ -109,5 +122,6 @@ export class ReusedTransaction implements ModbusTransaction {
     this.responseFrameNumber = 0;
     this.responseFrameAddress = -1;
     this.responseFrameBytes = 0;
+    this.responseCheck = -1;
   }
 }

@@ -206,7 +206,7 @@ export class TcpStreams {
     const row = direction >> 1;
     this.end(row);
     this.begin(row);
-    this.#table.seenSides[row] = 1 << (direction & 1);
+    this.#table.isSeen[direction ^ 1] = 0;
     this.#table.originatorSide[row] = SIDE_UNKNOWN;
     this.#table.startTimeUs[row] = this.#context.timeUs;
   }
@@ -248,6 +248,6 @@ export class TcpStreams {
     this.#status[direction] ^= STATUS_FIN;
     const row = direction >> 1;
     const isPeerDone = (this.#status[direction ^ 1] & STATUS_FIN_REACHED) !== 0;
-    if (isPeerDone || this.#table.seenSides[row] !== 3) this.end(row);
+    if (isPeerDone || !this.#table.isAnswered(row)) this.end(row);
   }
 }

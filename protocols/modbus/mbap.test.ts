@@ -35,6 +35,12 @@ test('MBAP: the PDU is the span behind the unit id', () => {
   assert.equal(decoded.pdu.length, 5);
 });
 
+test('MBAP: the quick check knows the same bounds of the length', () => {
+  const lengthOf = (length: string): number =>
+    plausibleLengthBytes(fromHex(`0001 0000 ${length}`), 0);
+  assert.deepEqual(['0001', '0002', '00fe', '00ff', '0102'].map(lengthOf), [0, 2, 254, 0, 0]);
+});
+
 test('MBAP: every prefix of a message asks for more, and for no more than there is', () => {
   const whole = fromHex('0001 0000 000d 06 17 0001 0001 0002 0001 0200ff');
   for (let length = 0; length < whole.length; length += 1) {

@@ -45,6 +45,9 @@ export interface ModbusTransaction {
   readonly requestFrameBytes: number;
   readonly responseFrameAddress: number;
   readonly responseFrameBytes: number;
+  /** CRC-16 of RTU or LRC of ASCII as read, always right; -1 or absent: no such frame. */
+  readonly requestCheck?: number;
+  readonly responseCheck?: number;
   /** NO_ANOMALIES for an ordinary poll. */
   readonly anomalies: readonly Anomaly[];
 }

@@ -234,9 +234,11 @@ test('status codes have the names that node-opcua gives them', () => {
   assert.ok(compared > 250);
 });
 
-test('a service without a row is told by its header', () => {
-  const body = decoded(new opcua.QueryFirstRequest({ requestHeader: REQUEST_HEADER }));
-  assert.deepEqual([body.service, body.status, plain(body.fields)], ['QueryFirst', 'ok', {}]);
+test('the two test services are told by their header', () => {
+  const bytes = encoded(new opcua.QueryNextRequest({ requestHeader: REQUEST_HEADER }));
+  bytes.set([410 & 0xff, 410 >> 8], 2);
+  const body = decodeServiceBody(spanOf(bytes), false, digest);
+  assert.deepEqual([body.service, body.status, plain(body.fields)], ['TestStack', 'ok', {}]);
   assert.deepEqual(plain(body.requestHeader), ASKED);
 });
 

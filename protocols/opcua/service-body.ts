@@ -1,7 +1,7 @@
 /**
  * From the bytes of a service body to its fields. Decoding is lazy: framing and pairing never come
- * here; whoever wants fields calls with the span of a transaction's side. A service without a row
- * in the two tables below is told by its header alone.
+ * here; whoever wants fields calls with the span of a transaction's side. Services without a
+ * row below have nothing behind it, or (TestStack, TestStackEx) are told by their header alone.
  */
 import type { Anomaly, ByteSpan, Digest } from '../decoded.ts';
 import { ByteReader, type DecodeFault } from './byte-reader.ts';
@@ -17,8 +17,11 @@ import {
 } from './service-table.ts';
 import * as attribute from './services/attribute.ts';
 import * as discovery from './services/discovery.ts';
+import * as history from './services/history.ts';
 import * as method from './services/method.ts';
 import * as monitoredItem from './services/monitored-item.ts';
+import * as nodeManagement from './services/node-management.ts';
+import * as query from './services/query.ts';
 import * as secureChannel from './services/secure-channel.ts';
 import * as session from './services/session.ts';
 import * as subscription from './services/subscription.ts';
@@ -26,23 +29,34 @@ import * as view from './services/view.ts';
 import type { Decoder } from './structure.ts';
 
 /** One StatusCode an operation and nothing more, as many services answer. */
-const operationResults = attribute.writeResponse;
+const operationResults = nodeManagement.operationResultsResponse;
 
 const REQUESTS = {
   FindServers: discovery.findServersRequest,
+  FindServersOnNetwork: discovery.findServersOnNetworkRequest,
   GetEndpoints: discovery.getEndpointsRequest,
+  RegisterServer: discovery.registerServerRequest,
+  RegisterServer2: discovery.registerServer2Request,
   OpenSecureChannel: secureChannel.openSecureChannelRequest,
   CreateSession: session.createSessionRequest,
   ActivateSession: session.activateSessionRequest,
   CloseSession: session.closeSessionRequest,
   Cancel: session.cancelRequest,
+  AddNodes: nodeManagement.addNodesRequest,
+  AddReferences: nodeManagement.addReferencesRequest,
+  DeleteNodes: nodeManagement.deleteNodesRequest,
+  DeleteReferences: nodeManagement.deleteReferencesRequest,
   Browse: view.browseRequest,
   BrowseNext: view.browseNextRequest,
   TranslateBrowsePathsToNodeIds: view.translateBrowsePathsRequest,
   RegisterNodes: view.registerNodesRequest,
   UnregisterNodes: view.unregisterNodesRequest,
+  QueryFirst: query.queryFirstRequest,
+  QueryNext: query.queryNextRequest,
   Read: attribute.readRequest,
+  HistoryRead: history.historyReadRequest,
   Write: attribute.writeRequest,
+  HistoryUpdate: history.historyUpdateRequest,
   Call: method.callRequest,
   CreateMonitoredItems: monitoredItem.createMonitoredItemsRequest,
   ModifyMonitoredItems: monitoredItem.modifyMonitoredItemsRequest,
@@ -60,17 +74,27 @@ const REQUESTS = {
 
 const RESPONSES = {
   FindServers: discovery.findServersResponse,
+  FindServersOnNetwork: discovery.findServersOnNetworkResponse,
   GetEndpoints: discovery.getEndpointsResponse,
+  RegisterServer2: discovery.registerServer2Response,
   OpenSecureChannel: secureChannel.openSecureChannelResponse,
   CreateSession: session.createSessionResponse,
   ActivateSession: session.activateSessionResponse,
   Cancel: session.cancelResponse,
+  AddNodes: nodeManagement.addNodesResponse,
+  AddReferences: operationResults,
+  DeleteNodes: operationResults,
+  DeleteReferences: operationResults,
   Browse: view.browseResponse,
   BrowseNext: view.browseResponse,
   TranslateBrowsePathsToNodeIds: view.translateBrowsePathsResponse,
   RegisterNodes: view.registerNodesResponse,
+  QueryFirst: query.queryFirstResponse,
+  QueryNext: query.queryNextResponse,
   Read: attribute.readResponse,
+  HistoryRead: history.historyReadResponse,
   Write: attribute.writeResponse,
+  HistoryUpdate: history.historyUpdateResponse,
   Call: method.callResponse,
   CreateMonitoredItems: monitoredItem.createMonitoredItemsResponse,
   ModifyMonitoredItems: monitoredItem.modifyMonitoredItemsResponse,
@@ -92,6 +116,7 @@ export type ResponseFields = { [K in keyof typeof RESPONSES]: ReturnType<(typeof
 /** Services that have nothing behind the header: bytes there are an anomaly. */
 const EMPTY_REQUESTS: readonly string[] = ['CloseSecureChannel'];
 const EMPTY_RESPONSES: readonly string[] = [
+  'RegisterServer',
   'CloseSecureChannel',
   'CloseSession',
   'UnregisterNodes',

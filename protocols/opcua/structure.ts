@@ -62,3 +62,18 @@ export function skipped(decode: Decoder<unknown>): Decoder<undefined> {
     return undefined;
   };
 }
+
+/**
+ * Number of elements of an array as the wire says, null is absent: each is read past and none kept.
+ */
+export function counted(
+  decode: Decoder<unknown>,
+  elementBytesMin: number,
+): Decoder<number | undefined> {
+  return (reader) => {
+    const count = reader.readArrayLength(elementBytesMin);
+    if (count < 0) return undefined;
+    for (let index = 0; index < count && !reader.isStopped; index++) decode(reader);
+    return count;
+  };
+}

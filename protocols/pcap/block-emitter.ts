@@ -18,6 +18,11 @@ export interface BlockTarget {
   /** Position in the pipeline's list of interfaces. */
   readonly interfaceIndex: number;
   readonly history?: BlockHistory | undefined;
+  /**
+   * Added to a block's place in the history, or, without one, to its place in the file itself.
+   * Without either, blocks have no address.
+   */
+  readonly addressBase?: number | undefined;
 }
 
 export class BlockEmitter {
@@ -29,11 +34,21 @@ export class BlockEmitter {
     this.#target = target;
   }
 
-  /** Hands on the first `framesCount` entries; their FRAME_OFFSET counts from `begin`. */
-  emit(bytes: Uint8Array, begin: number, end: number, framesCount: number, linkType: number): void {
+  /**
+   * Hands on the first `framesCount` entries; their FRAME_OFFSET counts from `begin`, which is
+   * `fileOffset` bytes after the beginning of the file.
+   */
+  emit(
+    bytes: Uint8Array,
+    begin: number,
+    end: number,
+    framesCount: number,
+    linkType: number,
+    fileOffset: number,
+  ): void {
     if (framesCount === 0) return;
     const view = bytes.subarray(begin, end);
-    const { history, interfaceIndex, sink } = this.#target;
+    const { interfaceIndex, sink } = this.#target;
     const block: FrameBlock = {
       bytes: view,
       index: this.index,
@@ -41,8 +56,15 @@ export class BlockEmitter {
       interfaceIndex,
       linkType,
       monotonicMs: -1,
-      historyAddress: history === undefined ? -1 : history.append(view),
+      historyAddress: this.#addressOf(view, fileOffset),
     };
     sink.block(block);
+  }
+
+  #addressOf(view: Uint8Array, fileOffset: number): number {
+    const { history, addressBase } = this.#target;
+    if (history === undefined) return addressBase === undefined ? -1 : addressBase + fileOffset;
+    const address = history.append(view);
+    return address < 0 ? -1 : (addressBase ?? 0) + address;
   }
 }

@@ -134,8 +134,9 @@ export class PcapngDecoder implements RecordDecoder {
       if (next === position) break;
       position = next;
     }
-    this.#fileOffset += position - begin;
     this.#flush(bytes, position);
+    this.#fileOffset += position - begin;
+    this.#chunkBegin = position;
     return position;
   }
 
@@ -321,7 +322,9 @@ export class PcapngDecoder implements RecordDecoder {
 
   #flush(bytes: Uint8Array, end: number): void {
     const count = this.#blockWords / FRAME_WORDS;
-    this.#emitter.emit(bytes, this.#blockBegin, end, count, this.#blockLinkType);
+    const begin = this.#blockBegin;
+    const fileOffset = this.#fileOffset + begin - this.#chunkBegin;
+    this.#emitter.emit(bytes, begin, end, count, this.#blockLinkType, fileOffset);
     this.#blockWords = 0;
     this.#blockBegin = end;
   }

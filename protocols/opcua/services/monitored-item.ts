@@ -14,6 +14,7 @@ import { GOOD, isBad, statusCode } from '../status-code.ts';
 import { arrayOf, type Decoder, structure } from '../structure.ts';
 import { qualifiedName, string } from '../text.ts';
 import { dataEncoding, READ_VALUE_ID_BYTES_MIN } from './attribute.ts';
+import { contentFilterOperators } from './query.ts';
 
 /** OPC 10000-4 §7.22.2. */
 const dataChangeFilter = structure({
@@ -29,14 +30,9 @@ const simpleAttributeOperand = structure({
   indexRange: string,
 });
 
-const contentFilterElement = structure({
-  filterOperator: uint32,
-  filterOperands: arrayOf(unknownExtensionObject, 3, {}),
-});
-
 const eventFilterClauses = structure({
   selectClauses: arrayOf(simpleAttributeOperand, 14, {}),
-  whereClause: arrayOf(contentFilterElement, 8, {}),
+  whereClauseOperators: contentFilterOperators,
 });
 
 export interface EventFilterFacts {
@@ -46,11 +42,11 @@ export interface EventFilterFacts {
 }
 
 /** OPC 10000-4 §7.22.3: counted, its clauses are not kept. */
-const eventFilter: Decoder<EventFilterFacts> = (reader) => {
-  const { selectClauses, whereClause } = eventFilterClauses(reader);
+export const eventFilter: Decoder<EventFilterFacts> = (reader) => {
+  const { selectClauses, whereClauseOperators } = eventFilterClauses(reader);
   return {
     selectClausesCount: selectClauses?.length ?? 0,
-    whereClauseOperators: (whereClause ?? []).map((element) => element.filterOperator ?? 0),
+    whereClauseOperators: whereClauseOperators ?? [],
   };
 };
 

@@ -1,16 +1,20 @@
 /**
  * View services (OPC 10000-4 §5.8): a client looks around in the server's address space.
  */
-import type { ByteReader } from '../byte-reader.ts';
 import { dateTime } from '../date-time.ts';
 import { diagnosticInfo } from '../diagnostic-info.ts';
 import { expandedNodeId, NODE_ID_BYTES_MIN, nodeId } from '../node-id.ts';
 import { boolean, uint32 } from '../scalars.ts';
 import { statusCode } from '../status-code.ts';
-import { arrayOf, structure } from '../structure.ts';
+import { arrayOf, counted, structure } from '../structure.ts';
 import { localizedText, qualifiedName, secretLength } from '../text.ts';
 
-const viewDescription = structure({ viewId: nodeId, timestamp: dateTime, viewVersion: uint32 });
+/** OPC 10000-4 §7.44. */
+export const viewDescription = structure({
+  viewId: nodeId,
+  timestamp: dateTime,
+  viewVersion: uint32,
+});
 
 const browseDescription = structure({
   nodeId,
@@ -50,11 +54,9 @@ export const browseResponse = structure({
   diagnosticInfos: arrayOf(diagnosticInfo, 1, {}),
 });
 
-const continuationPoints = arrayOf(secretLength, 4, 0);
-
 export const browseNextRequest = structure({
   releaseContinuationPoints: boolean,
-  continuationPointsCount: (reader: ByteReader) => continuationPoints(reader)?.length,
+  continuationPointsCount: counted(secretLength, 4),
 });
 
 const relativePathElement = structure({
@@ -64,10 +66,10 @@ const relativePathElement = structure({
   targetName: qualifiedName,
 });
 
-const browsePath = structure({
-  startingNode: nodeId,
-  relativePath: arrayOf(relativePathElement, 10, {}),
-});
+/** OPC 10000-4 §7.31: its elements. */
+export const relativePath = arrayOf(relativePathElement, 10, {});
+
+const browsePath = structure({ startingNode: nodeId, relativePath });
 
 const browsePathResult = structure({
   statusCode,
