@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { SiteBuffer } from '../buffer/site-buffer.ts';
 import type { IntervalReport } from '../protocols/interval-report.ts';
 import { CaptureHost } from './capture-host.ts';
-import type { Config } from './config.ts';
+import { type Config, serialLineName } from './config.ts';
 import { agentMetrics } from './diagnostics/agent-metrics.ts';
 import type { AgentStatus, UplinkStatus } from './diagnostics/agent-status.ts';
 import { ControlServer } from './diagnostics/control-server.ts';
@@ -180,7 +180,13 @@ export class Agent {
     const { capture } = this.#config;
     const named =
       capture.file === undefined
-        ? capture.interfaces
+        ? [
+            ...capture.interfaces,
+            ...capture.serial.map((line, at) => ({
+              name: serialLineName(line, at),
+              role: 'serial',
+            })),
+          ]
         : [{ name: FILE_INTERFACE, role: 'mirror' as const }];
     return named.map(({ name, role }) => {
       const seen = this.#totals.interfaces.get(name);
@@ -193,6 +199,10 @@ export class Agent {
         framesDropped: seen?.framesDropped ?? 0,
         framesTruncated: seen?.framesTruncated ?? 0,
         bytesSeen: seen?.bytesSeen ?? 0,
+        ...(seen?.bytesNotFramed !== undefined && {
+          bytesNotFramed: seen.bytesNotFramed,
+          bytesMissed: seen.bytesMissed ?? 0,
+        }),
         ...(seen !== undefined &&
           seen.lastFrameUs > 0 && { lastFrameAgeSeconds: Math.max(0, ageSeconds) }),
       };
@@ -226,6 +236,11 @@ async function workerSettings(config: Config, siteKey: Uint8Array): Promise<Work
   const { capture, decode } = config;
   return {
     interfaces: capture.interfaces,
+    serialLines: capture.serial.map(({ name, dataBits, ...line }, at) => ({
+      ...line,
+      lineName: serialLineName({ name }, at),
+      dataBits: dataBits ?? (line.framing === 'ascii' ? 7 : 8),
+    })),
     ...(capture.file !== undefined && { file: capture.file }),
     ringBytes: capture.ringMiB * MIB,
     evidenceBytes: capture.evidenceMiB * MIB,

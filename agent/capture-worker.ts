@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FrameBlockSink } from '../protocols/frame-block.ts';
-import type { InterfaceCoverage } from '../protocols/interval-report.ts';
+import type { SourceCoverage } from '../protocols/interval-report.ts';
 import { FrameHistory } from './capture/frame-history.ts';
 import {
   type CaptureStateChange,
@@ -12,6 +12,7 @@ import {
   InterfaceSource,
 } from './capture/interface-source.ts';
 import { PacedFileSource } from './capture/paced-file-source.ts';
+import { SerialSource } from './capture/serial-source.ts';
 import { Pipeline } from './pipeline.ts';
 import { SystemClock } from './platform/clock.ts';
 import { SiteDigest } from './platform/digest.ts';
@@ -22,6 +23,7 @@ import {
   FILE_INTERFACE,
   REPORT_CREDITS,
   REPORT_INTERVAL_MS,
+  type SerialLineSettings,
   type ToMain,
   type ToWorker,
   type WorkerSettings,
@@ -30,7 +32,13 @@ import {
 interface FrameSource {
   start(sink: FrameBlockSink): void | Promise<void>;
   stop(): void;
-  statistics(): CaptureStatistics;
+  statistics(): SourceStatistics;
+}
+
+/** Of a serial line also what didn't become a frame. */
+interface SourceStatistics extends CaptureStatistics {
+  readonly bytesMissed?: number;
+  readonly bytesNotFramed?: number;
 }
 
 class CaptureWorker {
@@ -40,34 +48,53 @@ class CaptureWorker {
   readonly #names: readonly string[];
   #credits = REPORT_CREDITS;
   /** Statistics of each source at the last report that was sent. */
-  #reported: CaptureStatistics[] = [];
+  #reported: SourceStatistics[] = [];
   #reportedMs: number;
 
   constructor(settings: WorkerSettings) {
     this.#reportedMs = this.#clock.monotonicMs();
     const history =
       settings.evidenceBytes > 0 ? new FrameHistory(settings.evidenceBytes) : undefined;
+    const serialLines = (settings.serialLines ?? []).map((line, at) => ({
+      ...line,
+      interfaceIndex: settings.interfaces.length + at,
+    }));
     this.#pipeline = new Pipeline({
-      interfaces: settings.interfaces,
+      interfaces: [
+        ...settings.interfaces,
+        ...serialLines.map(({ lineName }) => ({ name: lineName, role: 'serial' as const })),
+      ],
+      serialLines,
       modbusPorts: settings.modbusPorts,
       opcuaPorts: settings.opcuaPorts,
       digest: new SiteDigest(settings.siteKey),
       hashSeed: Math.floor(new SystemRandom().fraction() * 2 ** 32),
       ...(history && { evidence: history }),
     });
-    this.#names = settings.file === undefined ? settings.interfaces.map(nameOf) : [FILE_INTERFACE];
+    this.#names =
+      settings.file === undefined
+        ? [...settings.interfaces.map(nameOf), ...serialLines.map(({ lineName }) => lineName)]
+        : [FILE_INTERFACE];
     this.#sources =
       settings.file === undefined
-        ? this.#interfaceSources(settings, history)
+        ? [
+            ...this.#interfaceSources(settings, history),
+            ...serialLines.map((line) => this.#serialSource(line, history)),
+          ]
         : [new PacedFileSource(settings.file, this.#clock)];
   }
 
   /** Throws the OperatorFault of the first interface that can't be heard. */
   async start(): Promise<void> {
     for (const source of this.#sources) await source.start(this.#pipeline);
-    this.#reported = this.#sources.map((source) => source.statistics());
+    this.#reported = this.#statistics();
     post({ kind: 'capturing' });
     this.#tickLater();
+  }
+
+  /** One source can't be heard: the others let go too, or their polls would keep the thread. */
+  abandon(): void {
+    for (const source of this.#sources) source.stop();
   }
 
   addCredit(): void {
@@ -98,6 +125,23 @@ class CaptureWorker {
     });
   }
 
+  #serialSource(
+    line: SerialLineSettings & { readonly interfaceIndex: number },
+    history: FrameHistory | undefined,
+  ): SerialSource {
+    return new SerialSource({ ...line, onState: postState }, this.#clock, silentLog, history);
+  }
+
+  /** Bytes of serial lines become frames in decode, so their frames are counted there. */
+  #statistics(): SourceStatistics[] {
+    return this.#sources.map((source, index) => {
+      const statistics = source.statistics();
+      if (!(source instanceof SerialSource)) return statistics;
+      const { framesCount, bytesNotFramed } = this.#pipeline.serialLine(index);
+      return { ...statistics, framesSeen: framesCount, bytesNotFramed };
+    });
+  }
+
   #tickLater(): void {
     this.#clock.after(REPORT_INTERVAL_MS, () => {
       this.#pipeline.advance(this.#nowUs());
@@ -116,7 +160,7 @@ class CaptureWorker {
   #report(isLast: boolean): void {
     const nowMs = this.#clock.monotonicMs();
     const intervalMs = nowMs - this.#reportedMs;
-    const now = this.#sources.map((source) => source.statistics());
+    const now = this.#statistics();
     const coverage = this.#names.map((name, index) =>
       coverageOf(name, this.#reported[index], now[index], intervalMs),
     );
@@ -131,10 +175,10 @@ class CaptureWorker {
 
 function coverageOf(
   interfaceName: string,
-  before: CaptureStatistics,
-  now: CaptureStatistics,
+  before: SourceStatistics,
+  now: SourceStatistics,
   intervalMs: number,
-): InterfaceCoverage {
+): SourceCoverage {
   return {
     interfaceName,
     framesSeen: now.framesSeen - before.framesSeen,
@@ -144,6 +188,10 @@ function coverageOf(
     linkUp: now.linkUp,
     coveredMs: Math.min(intervalMs, Math.max(0, now.coveredMs - before.coveredMs)),
     intervalMs,
+    ...(now.bytesNotFramed !== undefined && {
+      bytesNotFramed: now.bytesNotFramed - (before.bytesNotFramed ?? 0),
+      bytesMissed: (now.bytesMissed ?? 0) - (before.bytesMissed ?? 0),
+    }),
   };
 }
 
@@ -171,6 +219,7 @@ try {
 } catch (error) {
   if (!(error instanceof OperatorFault)) throw error;
   const { code, problem, remedy } = error;
+  worker.abandon();
   post({ kind: 'fault', code, problem, remedy });
   parentPort?.close();
 }

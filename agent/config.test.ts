@@ -1,7 +1,7 @@
 /** The configuration as its reader meets it: every fault names the line, the key and the remedy. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseConfig } from './config.ts';
+import { parseConfig, serialLineName } from './config.ts';
 
 const GOOD = 'capture:\n  interfaces: [{ name: eth1 }]\n';
 
@@ -15,7 +15,10 @@ const faults = [
   { name: 'plain MQTT to another machine', text: `${GOOD}uplink:\n  broker: mqtt://10.0.0.1:1883\n`, line: 4, key: 'uplink.broker', says: /mqtts/ },
   { name: 'summary interval below a second', text: `${GOOD}uplink:\n  broker: mqtts://hub:8883\n  summaryIntervalMs: 999\n`, line: 5, key: 'uplink.summaryIntervalMs', says: /1000/ },
   { name: 'metrics open to the network', text: `${GOOD}diagnostics: { metrics: { listen: "0.0.0.0:9470" } }\n`, line: 3, key: 'diagnostics.metrics.listen', says: /loopback/ },
-  { name: 'a serial line, which this version has not', text: 'capture:\n  interfaces: [{ name: eth1 }]\n  serial: [{ port: /dev/ttyS0 }]\n', line: 3, key: 'capture.serial', says: /serial tap/ },
+  { name: 'a serial line without its rate', text: 'capture:\n  serial: [{ port: /dev/ttyS0 }]\n', line: 2, key: 'capture.serial.0.baudRate', says: /not accepted/ },
+  { name: 'a serial line by no path', text: 'capture:\n  serial: [{ port: ttyS0, baudRate: 9600 }]\n', line: 2, key: 'capture.serial.0.port', says: /by-id/ },
+  { name: 'RTU on 7 data bits', text: 'capture:\n  serial: [{ port: /dev/ttyS0, baudRate: 9600, dataBits: 7 }]\n', line: 2, key: 'capture.serial', says: /8 data bits/ },
+  { name: 'a line named like an interface', text: 'capture:\n  interfaces: [{ name: eth1 }]\n  serial: [{ port: /dev/ttyS0, baudRate: 9600, name: eth1 }]\n', line: 3, key: 'capture.serial', says: /same name/ },
   { name: 'a probe, which this version has not', text: `${GOOD}probe: { allowed: true }\n`, line: 3, key: 'probe.allowed', says: /leave it false/ },
   { name: 'broken YAML', text: 'capture: [\n', line: 2, key: '', says: /not YAML/ },
   { name: 'key given twice', text: `${GOOD}site: { name: a }\nsite: { name: b }\n`, line: 4, key: '', says: /unique/ },
@@ -45,6 +48,20 @@ test('a minimal file gets every default', () => {
   assert.deepEqual(result.config.decode, { modbusPorts: [502], opcuaPorts: [4840] });
   assert.equal(result.config.uplink, undefined);
   assert.equal(result.config.capture.ringMiB, 8);
+});
+
+test('a serial line alone is enough, and gets its defaults', () => {
+  const result = parseConfig('capture:\n  serial: [{ port: /dev/ttyS0, baudRate: 19200 }]\n');
+  assert.ok(result.kind === 'config');
+  const [line] = result.config.capture.serial;
+  assert.deepEqual(line, {
+    port: '/dev/ttyS0',
+    baudRate: 19_200,
+    parity: 'even',
+    stopBits: 1,
+    framing: 'rtu',
+  });
+  assert.equal(serialLineName(line, 0), 'serial1');
 });
 
 test('the example of the design is accepted as it stands', () => {

@@ -15,6 +15,7 @@ export const DEFAULT_SOCKET_PATH = '/run/fieldtap/fieldtap.sock';
 
 const INTERFACES_MAX = 8;
 const PORTS_MAX = 32;
+const SERIAL_LINES_MAX = 8;
 
 const port = z.int().min(1).max(65_535);
 const ports = z.array(port).max(PORTS_MAX);
@@ -25,6 +26,20 @@ const listen = z.string().refine(isLoopbackListen, {
 /** A list of the design that this version can only accept empty, and says so otherwise. */
 const notYet = (what: string) =>
   z.array(z.unknown()).max(0, `${what} is not in this version; leave the list empty`).optional();
+
+/** MODBUS over Serial Line V1.02, section 2.5.1: even parity is what every device can do. */
+const serialLine = z.strictObject({
+  port: z.string().startsWith('/', 'must be a path, best one below /dev/serial/by-id'),
+  name: z
+    .string()
+    .regex(/^[a-zA-Z0-9_.-]{1,15}$/, 'must be 1 to 15 letters, digits, dots, hyphens')
+    .optional(),
+  baudRate: z.int().min(50).max(4_000_000),
+  parity: z.enum(['none', 'even', 'odd']).default('even'),
+  stopBits: z.union([z.literal(1), z.literal(2)]).default(1),
+  dataBits: z.union([z.literal(7), z.literal(8)]).optional(),
+  framing: z.enum(['rtu', 'ascii']).default('rtu'),
+});
 
 const schema = z.strictObject({
   site: z
@@ -49,13 +64,27 @@ const schema = z.strictObject({
         )
         .max(INTERFACES_MAX)
         .default([]),
-      serial: notYet('the serial tap'),
+      serial: z.array(serialLine).max(SERIAL_LINES_MAX).default([]),
       ringMiB: z.int().min(1).max(64).default(8),
       evidenceMiB: z.int().min(0).max(64).default(8),
     })
-    .refine(({ interfaces, file }) => interfaces.length > 0 !== (file !== undefined), {
-      error: 'name at least one interface (or, to try the agent without a plant, one file)',
-      path: ['interfaces'],
+    .refine(
+      ({ interfaces, serial, file }) =>
+        interfaces.length + serial.length > 0 !== (file !== undefined),
+      {
+        error:
+          'name at least one interface or serial line ' +
+          '(or, to try the agent without a plant, one file)',
+        path: ['interfaces'],
+      },
+    )
+    .refine(({ interfaces, serial }) => areDistinct(namesOf(interfaces, serial)), {
+      error: 'two of the interfaces and serial lines have the same name',
+      path: ['serial'],
+    })
+    .refine(({ serial }) => serial.every(hasBitsOfFraming), {
+      error: 'RTU needs all 8 data bits (dataBits: 7 is for framing: ascii)',
+      path: ['serial'],
     }),
   decode: z
     .strictObject({
@@ -95,6 +124,17 @@ const schema = z.strictObject({
     })
     .optional(),
 });
+
+/** One line of `capture.serial`. */
+export type SerialLineConfig = z.infer<typeof serialLine>;
+
+/** What the line is called in records and on every screen: its name, or `serial1`, `serial2`... */
+export function serialLineName(
+  { name }: { readonly name?: string | undefined },
+  at: number,
+): string {
+  return name ?? `serial${at + 1}`;
+}
 
 /** The configuration with every default filled in; paths are absolute. */
 export type Config = z.infer<typeof schema>;
@@ -252,6 +292,24 @@ function startLine(node: unknown, counter: LineCounter): number | undefined {
   // A parsed node carries its range; `in` has just shown that the property is there.
   const range = (node as Node).range;
   return range ? counter.linePos(range[0]).line : undefined;
+}
+
+function namesOf(
+  interfaces: readonly { readonly name: string }[],
+  serial: readonly { readonly name?: string | undefined }[],
+): string[] {
+  return [...interfaces.map(({ name }) => name), ...serial.map(serialLineName)];
+}
+
+function areDistinct(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
+}
+
+function hasBitsOfFraming(line: {
+  readonly framing: string;
+  readonly dataBits?: unknown;
+}): boolean {
+  return line.framing === 'ascii' || line.dataBits !== 7;
 }
 
 function isLoopbackListen(value: string): boolean {

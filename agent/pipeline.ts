@@ -13,13 +13,20 @@ import {
   type FrameBlock,
   type FrameBlockSink,
   type FrameEvidence,
+  LINKTYPE_SERIAL_BYTES,
 } from '../protocols/frame-block.ts';
-import type { InterfaceCoverage, IntervalReport } from '../protocols/interval-report.ts';
+import type { IntervalReport, SourceCoverage } from '../protocols/interval-report.ts';
 import { createDecodeCounters } from './decode/decode-counters.ts';
 import { Decoder } from './decode/decoder.ts';
 import { DECODER_DEFAULTS } from './decode/decoder-options.ts';
-import { ModbusAnalyzer } from './decode/modbus-analyzer.ts';
+import { ModbusCarriers } from './decode/modbus-carriers.ts';
 import { OpcuaAnalyzer } from './decode/opcua-analyzer.ts';
+import {
+  type SerialLineCounts,
+  type SerialLineOptions,
+  SerialLines,
+} from './decode/serial-lines.ts';
+import { TlsAnalyzer } from './decode/tls-analyzer.ts';
 import { FanOutSink } from './observe/fan-out-sink.ts';
 import { type ObservedInterface, Observer, type ObserverTotals } from './observe/observer.ts';
 import type { RecordWriter } from './observe/record-writer.ts';
@@ -36,6 +43,8 @@ export interface PipelineOptions {
   readonly flowsMax?: number;
   /** Start of the flow table's hash; random where strangers may choose addresses. */
   readonly hashSeed?: number;
+  /** Tapped serial lines; none unless given. */
+  readonly serialLines?: readonly SerialLineOptions[];
   /** Where detections copy their frames from. */
   readonly evidence?: FrameEvidence;
   /** Gets every transaction too; absent where nobody asked for records. */
@@ -55,7 +64,9 @@ export class Pipeline implements FrameBlockSink {
   readonly #observer: Observer;
   readonly #records: RecordWriter | undefined;
   readonly #decoder: Decoder;
-  readonly #analyzers: { readonly modbus: ModbusAnalyzer; readonly opcua: OpcuaAnalyzer };
+  readonly #serialLines: SerialLines;
+  readonly #analyzers: { readonly modbus: ModbusCarriers; readonly opcua: OpcuaAnalyzer };
+  readonly #copiesReported: number[] = [];
   #firstFrameUs = -1;
   #lastFrameUs = -1;
 
@@ -68,8 +79,9 @@ export class Pipeline implements FrameBlockSink {
     const sink: DecodeSink =
       records === undefined ? this.#observer : new FanOutSink(this.#observer, records);
     const analyzers = {
-      modbus: new ModbusAnalyzer({ flowsMax }, sink, counters.modbus),
+      modbus: new ModbusCarriers({ flowsMax }, sink, counters.modbus),
       opcua: new OpcuaAnalyzer({ flowsMax }, sink, counters.opcua),
+      tls: new TlsAnalyzer(sink),
     };
     this.#analyzers = analyzers;
     const decoderOptions = {
@@ -79,6 +91,7 @@ export class Pipeline implements FrameBlockSink {
       hashSeed: options.hashSeed ?? DECODER_DEFAULTS.hashSeed,
     };
     this.#decoder = new Decoder(decoderOptions, analyzers, sink, counters);
+    this.#serialLines = new SerialLines(options.serialLines ?? [], sink, counters);
   }
 
   /** Decodes and observes every frame of the block before it returns. */
@@ -87,26 +100,43 @@ export class Pipeline implements FrameBlockSink {
       if (this.#firstFrameUs < 0) this.#firstFrameUs = timeUsOf(block, 0);
       this.#lastFrameUs = timeUsOf(block, block.framesCount - 1);
     }
-    this.#decoder.block(block);
+    if (block.linkType === LINKTYPE_SERIAL_BYTES) this.#serialLines.block(block);
+    else this.#decoder.block(block);
   }
 
   /** Capture time goes on without frames; live, at least once a second. */
   advance(timeUs: number): void {
     this.#decoder.advance(timeUs);
+    this.#serialLines.advance(timeUs);
   }
 
   /** End of input: what is pending leaves now, and the records that are held. */
   end(): void {
     this.#decoder.end();
+    this.#serialLines.end();
     this.#records?.flush();
   }
 
   /** Ends an interval (UTC microseconds) and tells what it brought. */
-  report(fromUs: number, toUs: number, coverage: readonly InterfaceCoverage[]): IntervalReport {
+  report(fromUs: number, toUs: number, coverage: readonly SourceCoverage[]): IntervalReport {
     this.#records?.endInterval();
     const { modbus, opcua } = this.#analyzers;
     this.#counters.pendingEvictedCount = modbus.pendingEvictedCount + opcua.pendingEvictedCount;
-    return this.#observer.report(fromUs, toUs, coverage, this.#counters);
+    const told = coverage.map((each, index) => this.#withCopies(each, index));
+    return this.#observer.report(fromUs, toUs, told, this.#counters);
+  }
+
+  /** Copies are found in decode, so coverage learns of them here. */
+  #withCopies(coverage: SourceCoverage, interfaceIndex: number): SourceCoverage {
+    const copies = this.#counters.carriers?.framesDuplicateByInterface[interfaceIndex] ?? 0;
+    const framesDuplicate = copies - (this.#copiesReported[interfaceIndex] ?? 0);
+    this.#copiesReported[interfaceIndex] = copies;
+    return framesDuplicate === 0 ? coverage : { ...coverage, framesDuplicate };
+  }
+
+  /** Frames and unframed bytes of one serial line since start. */
+  serialLine(interfaceIndex: number): SerialLineCounts {
+    return this.#serialLines.countsOf(interfaceIndex);
   }
 
   totals(): PipelineTotals {

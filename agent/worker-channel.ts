@@ -14,11 +14,23 @@ export const REPORT_INTERVAL_MS = 1000;
 /** Name under which the frames of `capture.file` are counted. */
 export const FILE_INTERFACE = 'file';
 
+export interface SerialLineSettings {
+  readonly lineName: string;
+  readonly port: string;
+  readonly baudRate: number;
+  readonly parity: 'none' | 'even' | 'odd';
+  readonly stopBits: 1 | 2;
+  readonly dataBits: 7 | 8;
+  readonly framing: 'rtu' | 'ascii';
+}
+
 export interface WorkerSettings {
   readonly interfaces: readonly {
     readonly name: string;
     readonly role: 'mirror' | 'tapA' | 'tapB' | 'host';
   }[];
+  /** Tapped serial lines; their interface numbers follow those of the interfaces. */
+  readonly serialLines?: readonly SerialLineSettings[];
   /** A capture file that is played at its own pace, over and over, instead of interfaces. */
   readonly file?: string;
   readonly ringBytes: number;

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { captureSection } from './capture.ts';
 import { idleSection } from './idle.ts';
+import { opcuaSection } from './opcua.ts';
+import { opcuaBoundsSection } from './opcua-bounds.ts';
 import { readSection } from './read.ts';
 import { replaySection } from './replay.ts';
 import type { BenchContext, BenchSection, SectionResult } from './section.ts';
@@ -18,6 +20,8 @@ const SECTIONS: readonly BenchSection[] = [
   readSection,
   idleSection,
   captureSection,
+  opcuaSection,
+  opcuaBoundsSection,
 ];
 
 async function main(words: readonly string[]): Promise<void> {

@@ -89,7 +89,7 @@ export class SiteBuffer {
     return buffer;
   }
 
-  /** Why the last call failed; undefined while all is well. */
+  /** Why the last write failed; undefined while all is well. */
   get fault(): OperatorFault | undefined {
     return this.#fault;
   }
@@ -113,6 +113,10 @@ export class SiteBuffer {
 
   /** Observations and detections of one report, in one transaction; none when it has neither. */
   recordReport(report: IntervalReport): RecordResult {
+    // Nothing to write proves nothing about the disk either.
+    if (report.observations.length === 0 && report.detections.length === 0) {
+      return { kind: 'recorded' };
+    }
     return this.#attempt((session) => {
       session.recordReport(report);
       return { kind: 'recorded' };
@@ -121,7 +125,7 @@ export class SiteBuffer {
 
   /** Cases whose alert is still to be signed, oldest first; survives a crash in between. */
   alertsDue(alertsMax: number): readonly DueAlert[] {
-    const result = this.#attempt((session) => ({
+    const result = this.#look((session) => ({
       kind: 'due' as const,
       due: session.reports.alertsDue(alertsMax),
     }));
@@ -152,7 +156,7 @@ export class SiteBuffer {
 
   /** Messages without a receipt, oldest first; `afterId` 0 begins at the oldest. */
   pending(stream: Stream, afterId: number, messagesMax: number): readonly PendingMessage[] {
-    const result = this.#attempt((session) => ({
+    const result = this.#look((session) => ({
       kind: 'pending' as const,
       messages: session.outbox.pending(stream, afterId, messagesMax),
     }));
@@ -161,7 +165,7 @@ export class SiteBuffer {
 
   /** The message of the stream that was signed last, while it has no receipt. */
   newest(stream: Stream): PendingMessage | undefined {
-    const result = this.#attempt((session) => ({
+    const result = this.#look((session) => ({
       kind: 'newest' as const,
       message: session.outbox.newest(stream),
     }));
@@ -170,7 +174,7 @@ export class SiteBuffer {
 
   /** False once the message is receipted, refused or set aside. */
   isPending(id: number): boolean {
-    const result = this.#attempt((session) => ({
+    const result = this.#look((session) => ({
       kind: 'answer' as const,
       isPending: session.outbox.isPending(id),
     }));
@@ -179,7 +183,7 @@ export class SiteBuffer {
 
   /** The signed bytes, to be published; from here on the sequence counts as known outside. */
   read(id: number): ReadResult {
-    return this.#attempt((session) => session.read(id));
+    return this.#look((session) => session.read(id));
   }
 
   /** `receipt`: of this agent, its signature verified. */
@@ -189,7 +193,7 @@ export class SiteBuffer {
 
   /** Newest first. */
   refused(messagesMax: number): readonly RefusedEntry[] {
-    const result = this.#attempt((session) => ({
+    const result = this.#look((session) => ({
       kind: 'refused' as const,
       messages: session.outbox.refused(messagesMax),
     }));
@@ -198,7 +202,7 @@ export class SiteBuffer {
 
   /** Newest first. */
   observations(observationsMax: number): readonly Observation[] {
-    const result = this.#attempt((session) => ({
+    const result = this.#look((session) => ({
       kind: 'observations' as const,
       observations: session.observations(observationsMax),
     }));
@@ -207,7 +211,7 @@ export class SiteBuffer {
 
   /** Last seen first. */
   detections(detectionsMax: number): readonly StoredDetection[] {
-    const result = this.#attempt((session) => ({
+    const result = this.#look((session) => ({
       kind: 'detections' as const,
       detections: session.detections(detectionsMax),
     }));
@@ -216,7 +220,7 @@ export class SiteBuffer {
 
   /** Undefined while the file can't be opened. */
   statistics(): BufferStatistics | undefined {
-    const result = this.#attempt((session) => ({
+    const result = this.#look((session) => ({
       kind: 'statistics' as const,
       statistics: session.statistics(),
     }));
@@ -229,6 +233,16 @@ export class SiteBuffer {
     this.#session = undefined;
     this.#lock?.release();
     this.#lock = undefined;
+  }
+
+  /** As #attempt, for what only reads: on a full disk that goes well, yet the fault stands. */
+  #look<T extends { readonly kind: string }>(
+    work: (session: BufferSession) => T | BufferFailure,
+  ): T | BufferFailure {
+    const before = this.#fault;
+    const result = this.#attempt(work);
+    this.#fault ??= before;
+    return result;
   }
 
   /** Runs `work` on the open file; what the disk refuses becomes a fault. */

@@ -135,6 +135,11 @@ export class BenchProcess {
     this.#child.stdin?.end(bytes);
   }
 
+  /** Ends its standard input, as a starter that goes away does. */
+  hangUp(): void {
+    this.#child.stdin?.end();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

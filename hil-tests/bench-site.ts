@@ -39,8 +39,8 @@ export interface BenchStatus {
 export interface SiteOptions {
   /** What `capture:` holds; the recorded plant unless given. */
   readonly capture?: string;
-  /** Further lines of the configuration, or sections instead of the usual ones. */
-  readonly more?: string;
+  /** Further keys of `diagnostics:`. */
+  readonly diagnostics?: string;
   /** Folder of agent.db; the site's own unless given. */
   readonly bufferFolder?: string;
 }
@@ -65,21 +65,25 @@ export class BenchSite {
     const site = new BenchSite(options);
     site.#broker = site.keep(startDevice('mqtt-broker.ts', []));
     const facts = await site.#broker.ready();
-    site.writeAgentConfig(Number(facts.agentPort), options);
+    site.#writeAgentConfig(Number(facts.agentPort), options);
     site.#writeHubConfig(Number(facts.hubPort));
     return site;
   }
 
-  /** Nothing listens where its broker should be. */
-  static withDeadBroker(options: SiteOptions = {}): BenchSite {
+  /** Enrolled, but nothing listens where its broker should be. */
+  static async withDeadBroker(options: SiteOptions = {}): Promise<BenchSite> {
     const site = new BenchSite(options);
     const UNUSED_PORT = 1;
-    site.writeAgentConfig(UNUSED_PORT, options);
-    site.#writeHubConfig(UNUSED_PORT);
+    site.#writeAgentConfig(UNUSED_PORT, options);
+    await site.makeAgentKey();
+    // No receipt will come, so any key will do for the hub's.
+    const facts = readFileSync(join(site.#credentials, 'agent.json'), 'utf8');
+    const hubFacts = facts.replace('agentId', 'hubId');
+    writeFileSync(join(site.#credentials, 'receipt-key.json'), hubFacts);
     return site;
   }
 
-  writeAgentConfig(brokerPort: number, { capture, more }: SiteOptions): void {
+  #writeAgentConfig(brokerPort: number, { capture, diagnostics }: SiteOptions): void {
     writeFileSync(
       this.agentConfig,
       `site: { name: Bench waterworks, sector: water }
@@ -89,8 +93,10 @@ uplink:
   broker: "mqtt://127.0.0.1:${brokerPort}"
   summaryIntervalMs: 1000
   credentials: enrolment
-diagnostics: { socket: agent.sock, logLevel: info }
-${more ?? ''}`,
+diagnostics:
+  socket: agent.sock
+  ${diagnostics ?? ''}
+`,
     );
   }
 

@@ -6,6 +6,7 @@ import type { Anomaly, ByteSpan } from './decoded.ts';
 import type { FlowFacts, Protocol } from './flow.ts';
 import type { ModbusTransaction } from './modbus/transaction.ts';
 import type { OpcuaTransaction, OpcuaTransportMessage } from './opcua/transaction.ts';
+import type { TlsConnection } from './tls/tls-connection.ts';
 
 /** Bytes on a flow of a known protocol that are no message of it. */
 export interface MalformedMessage {
@@ -29,6 +30,21 @@ export interface StreamGap {
   readonly bytesMissed: number;
 }
 
+/**
+ * Bytes that came twice and were not the same: what the receiver took is not certain, and evasion
+ * of a sensor works like that. The first ones were decoded.
+ */
+export interface DifferingOverlap {
+  /** Segments of a TCP stream, or pieces of an IP packet. */
+  readonly layer: 'tcp' | 'ip';
+  /** Absent where the flow carries no protocol of ours, or isn't known yet. */
+  readonly flow?: FlowFacts;
+  readonly timeUs: number;
+  readonly frameNumber: number;
+  readonly frameAddress: number;
+  readonly frameBytes: number;
+}
+
 /** Everything is valid only during the call; copy what must live longer. */
 export interface DecodeSink {
   modbusTransaction(transaction: ModbusTransaction): void;
@@ -37,6 +53,27 @@ export interface DecodeSink {
   malformed(message: MalformedMessage): void;
   gap(gap: StreamGap): void;
   flowEnded(flow: FlowFacts): void;
+  /** Once per connection, when it ends. */
+  tlsConnection?(connection: TlsConnection): void;
+  overlapDiffers?(overlap: DifferingOverlap): void;
+}
+
+/** What the layers below TCP brought; every one only rises. */
+export interface CarrierCounters {
+  /** Frames that were the copy of another: doubled mirrors, PRP, HSR. Each was left out. */
+  framesDuplicateCount: number;
+  /** The same by `interfaceIndex`. */
+  readonly framesDuplicateByInterface: Uint32Array;
+  /** Frames with a PRP trailer by LAN, and frames with an HSR tag, copies included. */
+  prpLanAFramesCount: number;
+  prpLanBFramesCount: number;
+  hsrFramesCount: number;
+  /** Pieces of IP packets, packets put together, and pieces that left without the others. */
+  fragmentsCount: number;
+  packetsReassembledCount: number;
+  fragmentsRefusedCount: number;
+  /** Pieces or segments that repeated bytes, but not the same ones. */
+  overlapsDifferingCount: number;
 }
 
 /** Counts since start, read out each interval; every one only rises. */
@@ -56,6 +93,7 @@ export interface DecodeCounters {
   reassemblyBytesMax: number;
   reassemblyRefusedCount: number;
   pendingEvictedCount: number;
+  carriers?: CarrierCounters;
   modbus: ModbusCounters;
   opcua: OpcuaCounters;
 }

@@ -63,4 +63,6 @@ export interface Digest {
   pseudonym(bytes: Uint8Array, offset: number, length: number): string;
   /** SHA-256 as lower-case hex, for file records and blocks whose content must not be kept. */
   sha256(bytes: Uint8Array, offset: number, length: number): string;
+  /** SHA-1 as lower-case hex: what OPC UA calls the thumbprint of a certificate. */
+  sha1?(bytes: Uint8Array, offset: number, length: number): string;
 }

@@ -257,9 +257,7 @@ function withNote(
 }
 
 function isSecret(field: ExplainedField, at: number): boolean {
-  return (
-    field.secrets?.some(({ offset, length }) => at >= offset && at < offset + length) ?? false
-  );
+  return field.secrets?.some(({ offset, length }) => at >= offset && at < offset + length) ?? false;
 }
 
 function movedSpans(spans: readonly Span[], shift: number): readonly Span[] {

@@ -63,6 +63,11 @@ export interface FlowFacts {
   serverBytesMissed: number;
   gapsCount: number;
   lastSeenUs: number;
+  /** Wrappings around the IP packets of the first frame, outermost first (FIELDS.md section 3). */
+  readonly encapsulations?: readonly string[];
+  /** Of the last frame, where the network is redundant (IEC 62439-3). */
+  prp?: { lanId: 'A' | 'B'; sequenceNumber: number } | undefined;
+  hsr?: { pathId: number; sequenceNumber: number } | undefined;
   /** Framing of Modbus where it isn't MBAP; absent: `tcp` or `udp`, as `ipProtocol` says. */
   transport?: ModbusTransport;
   /**

@@ -40,6 +40,11 @@ export const LINKTYPE_LINUX_SLL = 113;
 export const LINKTYPE_IPV4 = 228;
 export const LINKTYPE_IPV6 = 229;
 export const LINKTYPE_LINUX_SLL2 = 276;
+/**
+ * Bytes of a serial line as they were read, in pieces of any size: no frames yet. Only live blocks
+ * carry it; in a capture file the number (LINKTYPE_USER0) is anybody's.
+ */
+export const LINKTYPE_SERIAL_BYTES = 147;
 
 export interface FrameBlock {
   readonly bytes: Uint8Array;

@@ -25,6 +25,16 @@ export interface InterfaceCoverage {
   readonly intervalMs: number;
 }
 
+/** Of a tapped serial line also what became no frame; summaries don't carry that yet. */
+export interface SourceCoverage extends InterfaceCoverage {
+  /** Copies of other frames, which were left out: a doubled mirror, PRP, HSR. Absent: none. */
+  readonly framesDuplicate?: number;
+  /** Bytes that belonged to no frame. */
+  readonly bytesNotFramed?: number;
+  /** Bytes that the driver lost, as far as it counts them. */
+  readonly bytesMissed?: number;
+}
+
 export interface FunctionCodeCount {
   readonly functionCode: number;
   readonly requests: number;
@@ -167,7 +177,7 @@ export interface IntervalReport {
   /** Capture time, UTC microseconds. */
   readonly fromUs: number;
   readonly toUs: number;
-  readonly coverage: readonly InterfaceCoverage[];
+  readonly coverage: readonly SourceCoverage[];
   readonly traffic: TrafficCounts;
   /** Busiest first. */
   readonly conversations: readonly ConversationCounts[];

@@ -11,6 +11,7 @@ import { CaptureFileDecoder, type CaptureFileEnd } from '../../protocols/pcap/ca
 import { describeLinkType } from '../../protocols/pcap/link-types.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
 import type { CaptureFileEvidence } from './file-source-evidence.ts';
+import { GZIP_MAGIC_BYTES, GzipInput, isGzip } from './gzip-input.ts';
 
 /** The path that means standard input. */
 export const STANDARD_INPUT = '-';
@@ -47,13 +48,19 @@ export async function readCaptureFile(
 ): Promise<CaptureFileResult> {
   let decoder: CaptureFileDecoder | undefined;
   let fault: OperatorFault | undefined;
+  let gzipProblem: string | undefined;
   try {
     const descriptor = path === STANDARD_INPUT ? STANDARD_INPUT_DESCRIPTOR : openSync(path, 'r');
     const status = fstatSync(descriptor);
-    const target = targetOf(path, status.isFile(), options, sink);
+    const isCompressed = status.isFile() && isGzipFile(descriptor);
+    const target = targetOf(path, status.isFile() && !isCompressed, options, sink);
     decoder = new CaptureFileDecoder(target);
-    await feed(descriptor, status, options, decoder);
-    if (options.signal?.aborted !== true) fault = faultOf(path, decoder.finish(), decoder);
+    if (isCompressed) gzipProblem = await feedGzipFile(descriptor, status.size, options, decoder);
+    else gzipProblem = await feed(descriptor, status, options, decoder);
+    if (options.signal?.aborted !== true) {
+      fault = faultOf(path, decoder.finish(), decoder);
+      if (gzipProblem !== undefined) fault = gzipFault(path, gzipProblem, decoder);
+    }
   } catch (error) {
     fault = readFaultOf(path, error);
     if (fault === undefined) throw error;
@@ -61,6 +68,13 @@ export async function readCaptureFile(
   const framesCount = decoder?.framesCount ?? 0;
   const bytesCount = decoder?.bytesCount ?? 0;
   return fault === undefined ? { framesCount, bytesCount } : { framesCount, bytesCount, fault };
+}
+
+/** Looks without moving the place where reading begins; standard input may stand behind it. */
+function isGzipFile(descriptor: number): boolean {
+  const magic = new Uint8Array(GZIP_MAGIC_BYTES);
+  if (descriptor === STANDARD_INPUT_DESCRIPTOR) return false;
+  return isGzip(magic, readSync(descriptor, magic, 0, GZIP_MAGIC_BYTES, 0));
 }
 
 /** A file is its own evidence; a pipe, or standard input at whatever place, is kept in a ring. */
@@ -84,12 +98,41 @@ async function feed(
   status: Stats,
   options: CaptureFileOptions,
   decoder: CaptureFileDecoder,
-): Promise<void> {
+): Promise<string | undefined> {
   if (status.isFIFO() || status.isSocket()) return feedPipe(descriptor, options, decoder);
   try {
     await feedFile(descriptor, status.size, options, decoder);
   } finally {
     if (descriptor !== STANDARD_INPUT_DESCRIPTOR) closeSync(descriptor);
+  }
+  return undefined;
+}
+
+/** Returns what was wrong with the compressed bytes, if anything. */
+async function feedGzipFile(
+  descriptor: number,
+  bytesTotal: number,
+  options: CaptureFileOptions,
+  decoder: CaptureFileDecoder,
+): Promise<string | undefined> {
+  const gzip = new GzipInput((bytes) => decoder.push(bytes));
+  const piece = new Uint8Array(PIPE_CHUNK_BYTES);
+  let bytesRead = 0;
+  try {
+    for (;;) {
+      const isWanted = !decoder.isOver && options.signal?.aborted !== true;
+      if (!isWanted || gzip.problem !== undefined) return gzip.problem;
+      const count = readSync(descriptor, piece, 0, piece.length, null);
+      if (count === 0) break;
+      await gzip.write(piece.subarray(0, count));
+      bytesRead += count;
+      options.onProgress?.(bytesRead, bytesTotal);
+    }
+    await gzip.end();
+    return gzip.problem;
+  } finally {
+    gzip.stop();
+    closeSync(descriptor);
   }
 }
 
@@ -121,14 +164,26 @@ function feedPipe(
   descriptor: number,
   options: CaptureFileOptions,
   decoder: CaptureFileDecoder,
-): Promise<void> {
+): Promise<string | undefined> {
   let bytesRead = 0;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let gzip: GzipInput | undefined;
+  const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
   const chunk = new Uint8Array(PIPE_CHUNK_BYTES);
   const take = (count: number): boolean => {
-    decoder.push(chunk.subarray(0, count));
+    if (bytesRead === 0 && isGzip(chunk, count)) {
+      gzip = new GzipInput((bytes) => decoder.push(bytes));
+    }
     bytesRead += count;
     options.onProgress?.(bytesRead);
+    if (gzip !== undefined) {
+      // The socket waits until this piece is through.
+      gzip.write(chunk.subarray(0, count)).then(() => {
+        if (decoder.isOver || gzip?.problem !== undefined) socket.destroy();
+        else socket.resume();
+      }, reject);
+      return false;
+    }
+    decoder.push(chunk.subarray(0, count));
     if (decoder.isOver) socket.destroy();
     return !decoder.isOver;
   };
@@ -144,11 +199,26 @@ function feedPipe(
   socket.on('error', reject);
   socket.on('close', () => {
     options.signal?.removeEventListener('abort', stop);
-    resolve();
+    if (gzip === undefined) resolve(undefined);
+    else endGzip(gzip, decoder).then(resolve, reject);
   });
   if (options.signal?.aborted === true) stop();
   else socket.resume();
   return promise;
+}
+
+async function endGzip(gzip: GzipInput, decoder: CaptureFileDecoder): Promise<string | undefined> {
+  if (!decoder.isOver) await gzip.end();
+  gzip.stop();
+  return decoder.isOver ? undefined : gzip.problem;
+}
+
+function gzipFault(path: string, problem: string, decoder: CaptureFileDecoder): OperatorFault {
+  return new OperatorFault({
+    code: 'CAPTURE_FILE_DAMAGED',
+    problem: `${describe(path)} is damaged: its gzip compression can't be read on (${problem}).`,
+    remedy: `${decoder.framesCount} frames were read; if there are more, copy the file again.`,
+  });
 }
 
 function faultOf(

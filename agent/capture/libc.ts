@@ -30,9 +30,19 @@ export const getsockopt: (
   value: Uint8Array,
   bytes: Uint8Array,
 ) => number = library.func('int getsockopt(int, int, int, _Out_ void *, _Inout_ void *)');
-/** Called with the SIOCGIF... requests alone, which only read (netdevice(7)). */
+/**
+ * Called with the SIOCGIF... requests (netdevice(7)), TCGETS2 and TIOCGICOUNT, which only read, and
+ * with TCSETS2 for the settings of a serial line (ioctl_tty(2)). None of them sets a modem line.
+ */
 export const ioctl: (descriptor: number, request: number, argument: Uint8Array) => number =
   library.func('int ioctl(int, unsigned long, _Inout_ void *)');
+/** open(2) without O_CREAT, so that there is no third argument. */
+export const open: (path: string, flags: number) => number = library.func(
+  'int open(const char *, int)',
+);
+/** Bytes read, 0 at the end or after a hang-up, -1 on failure: EAGAIN where none wait. */
+export const read: (descriptor: number, bytes: Uint8Array, bytesMax: number) => number =
+  library.func('int64_t read(int, _Out_ void *, size_t)');
 /** Returns an address; MAP_FAILED is the highest. */
 export const mmap: (
   address: null,

@@ -1,6 +1,7 @@
 /**
  * Plays a capture file at its own pace, over and over, as if it were an interface: for trying the
- * agent where there is no plant, or no permission to capture. Stamps are moved to now.
+ * agent where there is no plant, or no permission to capture. Stamps are moved to now, and every
+ * round's connections are new ones.
  */
 import {
   FRAME_CAPTURED_BYTES,
@@ -15,10 +16,13 @@ import type { Clock } from '../platform/clock.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
 import { readCaptureFile } from './file-source.ts';
 import type { CaptureStatistics } from './interface-source.ts';
+import { moveSequences } from './move-sequences.ts';
 
 /** The file is held in memory while it is played. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const TURN_MS = 50;
+/** Connections of the next round begin so far from those of the last (agent/decode: 4 MiB). */
+const ROUND_SEQUENCE_STEP = 0x1000_0000;
 /** Pause between the end of the file and its next beginning. */
 const PAUSE_NS = 1_000_000_000;
 const SECOND_NS = 1_000_000_000;
@@ -122,7 +126,9 @@ export class PacedFileSource {
       this.#block++;
       this.#frame = 0;
     }
-    if (nowNs > this.#lastNs + this.#shiftNs + PAUSE_NS) this.#rewind();
+    if (nowNs <= this.#lastNs + this.#shiftNs + PAUSE_NS) return;
+    for (const block of this.#blocks) moveSequences(block, ROUND_SEQUENCE_STEP);
+    this.#rewind();
   }
 
   #dueFrames(block: FrameBlock, nowNs: number): number {

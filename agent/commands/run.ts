@@ -6,6 +6,9 @@ import { openLog } from '../platform/log.ts';
 import { SystemRandom } from '../platform/random.ts';
 import { PROGRAM_VERSION } from '../version.ts';
 
+/** What is on the disk is safe at any moment; a stop that hangs must not keep the unit waiting. */
+const STOP_MS = 2000;
+
 export async function run(options: { readonly config: string }): Promise<number> {
   const config = loadConfig(options.config);
   const log = await openLog(config.diagnostics.logLevel);
@@ -14,12 +17,20 @@ export async function run(options: { readonly config: string }): Promise<number>
     process.once('SIGINT', () => resolve('SIGINT'));
   });
   const around = { clock: new SystemClock(), random: new SystemRandom(), log };
+  let cancelLimit = (): void => {};
+  void ended.then(() => {
+    cancelLimit = around.clock.after(STOP_MS, () => {
+      log.error({ event: 'stopTimeout', stopMs: STOP_MS }, 'stopping took too long; ended hard');
+      process.exit(1);
+    });
+  });
   const agent = await Agent.start(config, around);
   const { agentId } = agent.status();
   log.info({ event: 'started', version: PROGRAM_VERSION, agentId, config: options.config }, 'up');
   const signal = await ended;
   log.info({ event: 'stopping', signal }, 'stopping');
   await agent.stop();
+  cancelLimit();
   log.info({ event: 'stopped' }, 'stopped');
   return 0;
 }

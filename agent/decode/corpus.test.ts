@@ -12,7 +12,7 @@ import { FRAME_WORDS, type FrameBlock, type FrameBlockSink } from '../../protoco
 import { CaptureFileDecoder } from '../../protocols/pcap/capture-file.ts';
 import { createDecodeCounters } from './decode-counters.ts';
 import { Decoder } from './decoder.ts';
-import { ModbusAnalyzer } from './modbus-analyzer.ts';
+import { ModbusCarriers } from './modbus-carriers.ts';
 import { OpcuaAnalyzer } from './opcua-analyzer.ts';
 import { RecordingSink } from './test-traffic.ts';
 
@@ -109,7 +109,7 @@ function decodeCapture(path: string, mirror: Mirror = (sink) => sink): DecodeCou
   const counters = createDecodeCounters();
   const sink = new RecordingSink();
   const analyzers = {
-    modbus: new ModbusAnalyzer({ flowsMax: FLOWS_MAX }, sink, counters.modbus),
+    modbus: new ModbusCarriers({ flowsMax: FLOWS_MAX }, sink, counters.modbus),
     opcua: new OpcuaAnalyzer({ flowsMax: FLOWS_MAX }, sink, counters.opcua),
   };
   const decoder = new Decoder({ flowsMax: FLOWS_MAX }, analyzers, sink, counters);

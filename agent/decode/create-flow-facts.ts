@@ -11,12 +11,13 @@ import {
   IPV6_BYTES,
   MAC_BYTES,
 } from '../../protocols/link/addresses.ts';
+import { encapsulationNames } from '../../protocols/link/encapsulations.ts';
 import { VLAN_IDS_MAX } from '../../protocols/link/frame-headers.ts';
 import { IP_PROTOCOL_UDP } from '../../protocols/link/ipv4.ts';
-import { FLOW_MODBUS, type FlowTable, SIDE_UNKNOWN, SIDES } from './flow-table.ts';
+import { FLOW_OPCUA, FLOW_TLS, type FlowTable, SIDE_UNKNOWN, SIDES } from './flow-table.ts';
 import type { Roles } from './roles.ts';
 
-/** `protocol` is FLOW_MODBUS or FLOW_OPCUA. */
+/** `protocol` is FLOW_MODBUS, FLOW_OPCUA or FLOW_TLS. */
 export function createFlowFacts(
   table: FlowTable,
   row: number,
@@ -27,11 +28,12 @@ export function createFlowFacts(
 ): FlowFacts {
   const originatorSide = table.originatorSide[row];
   const vlanIdsBegin = row * VLAN_IDS_MAX;
+  const ipProtocol = table.ipProtocolOf(row) === IP_PROTOCOL_UDP ? 'udp' : 'tcp';
   return {
     flowNumber,
     slot: row,
-    protocol: protocol === FLOW_MODBUS ? 'modbus' : 'opcua',
-    ipProtocol: table.ipProtocolOf(row) === IP_PROTOCOL_UDP ? 'udp' : 'tcp',
+    protocol: protocol === FLOW_OPCUA ? 'opcua' : 'modbus',
+    ipProtocol,
     interfaceIndex: table.interfaceIndex[row],
     client: createEndpoint(table, row, roles.clientSide),
     server: createEndpoint(table, row, roles.clientSide ^ 1),
@@ -39,7 +41,7 @@ export function createFlowFacts(
       table.vlanIds.subarray(vlanIdsBegin, vlanIdsBegin + table.vlanIdsCount[row]),
     ),
     startTimeUs: table.startTimeUs[row],
-    midstream: originatorSide === SIDE_UNKNOWN,
+    midstream: ipProtocol === 'tcp' && originatorSide === SIDE_UNKNOWN,
     roleSource: roles.roleSource,
     roleConfidence: roles.roleConfidence,
     originator: originatorOf(originatorSide, roles.clientSide),
@@ -49,6 +51,10 @@ export function createFlowFacts(
     serverBytesMissed: 0,
     gapsCount: 0,
     lastSeenUs: timeUs,
+    encapsulations: encapsulationNames(table.encapsulations[row]),
+    prp: undefined,
+    hsr: undefined,
+    ...(protocol === FLOW_TLS && { transport: 'tls' as const }),
   };
 }
 

@@ -2,10 +2,27 @@
  * The decode stage's counts, all at zero. One object per decoder: every part of the stage adds to
  * it, and the pipeline reads it out each interval.
  */
-import type { DecodeCounters } from '../../protocols/decode-sink.ts';
+import type { CarrierCounters, DecodeCounters } from '../../protocols/decode-sink.ts';
 
 /** Function codes without bit 7, plus room for those above 127 that a request may carry. */
 const FUNCTION_CODES = 256;
+
+/** Interfaces whose copies are counted apart; those of further ones are in the total. */
+const INTERFACES_MAX = 64;
+
+export function createCarrierCounters(): CarrierCounters {
+  return {
+    framesDuplicateCount: 0,
+    framesDuplicateByInterface: new Uint32Array(INTERFACES_MAX),
+    prpLanAFramesCount: 0,
+    prpLanBFramesCount: 0,
+    hsrFramesCount: 0,
+    fragmentsCount: 0,
+    packetsReassembledCount: 0,
+    fragmentsRefusedCount: 0,
+    overlapsDifferingCount: 0,
+  };
+}
 
 export function createDecodeCounters(): DecodeCounters {
   return {
@@ -23,6 +40,7 @@ export function createDecodeCounters(): DecodeCounters {
     reassemblyBytesMax: 0,
     reassemblyRefusedCount: 0,
     pendingEvictedCount: 0,
+    carriers: createCarrierCounters(),
     modbus: {
       requests: 0,
       responses: 0,

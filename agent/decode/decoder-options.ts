@@ -5,6 +5,8 @@
 export interface DecoderOptions {
   /** Ports on which one plausible Modbus header is enough (configuration: decode.modbusPorts). */
   readonly modbusPorts: readonly number[];
+  /** Ports of Modbus/TCP Security, where TLS is followed; it is on `modbusPorts` too. */
+  readonly modbusTlsPorts: readonly number[];
   /** Ports of OPC UA servers (configuration: decode.opcuaPorts). */
   readonly opcuaPorts: readonly number[];
   /** Rows of the flow table, and so of every table that an analyzer keeps per flow. */
@@ -27,6 +29,8 @@ export interface DecoderOptions {
 
 export const DECODER_DEFAULTS: DecoderOptions = {
   modbusPorts: [502],
+  // Assigned by IANA as mbap-s.
+  modbusTlsPorts: [802],
   opcuaPorts: [4840],
   flowsMax: 8192,
   // 3 MiB, of which only blocks once used become resident.

@@ -2,7 +2,7 @@
  * The decode stage: frames in, transactions out. This file knows the order of its parts (headers,
  * flow table, TCP streams, recognition, analyzers) and drives their clock by the frames' stamps.
  */
-import type { DecodeCounters, DecodeSink } from '../../protocols/decode-sink.ts';
+import type { CarrierCounters, DecodeCounters, DecodeSink } from '../../protocols/decode-sink.ts';
 import {
   FRAME_CAPTURED_BYTES,
   FRAME_FLAG_CHECKSUM_NOT_READY,
@@ -16,15 +16,34 @@ import {
   FRAME_VLAN,
   FRAME_WORDS,
   type FrameBlock,
+  LINKTYPE_ETHERNET,
 } from '../../protocols/frame-block.ts';
 import { noteVlanTag } from '../../protocols/link/ethernet.ts';
-import { FRAME_TCP, FrameHeaders } from '../../protocols/link/frame-headers.ts';
-import { IP_PROTOCOL_TCP, IPV4_SOURCE, isIpv4ChecksumRight } from '../../protocols/link/ipv4.ts';
+import {
+  FRAME_FRAGMENT,
+  FRAME_TCP,
+  FRAME_UDP,
+  FrameHeaders,
+  type FrameKind,
+} from '../../protocols/link/frame-headers.ts';
+import {
+  IP_PROTOCOL_TCP,
+  IP_PROTOCOL_UDP,
+  IPV4_SOURCE,
+  isIpv4ChecksumRight,
+} from '../../protocols/link/ipv4.ts';
 import { readFrame } from '../../protocols/link/read-frame.ts';
+import { readReassembled } from '../../protocols/link/read-network.ts';
 import { TCP_FLAGS, TCP_SYN, tcpPayloadOffset } from '../../protocols/link/tcp.ts';
+import { UDP_HEADER_BYTES, udpPayloadEnd } from '../../protocols/link/udp.ts';
+import { DatagramCopies, isOneAdu } from './datagrams.ts';
+import { createCarrierCounters } from './decode-counters.ts';
 import { DECODER_DEFAULTS, type DecoderOptions } from './decoder-options.ts';
-import { FLOW_NONE, FlowTable } from './flow-table.ts';
+import { FLOW_NONE, FLOW_UNDECIDED, FlowTable } from './flow-table.ts';
+import { FragmentTable } from './fragment-table.ts';
+import { RecentSegments } from './recent-segments.ts';
 import { Recognition } from './recognition.ts';
+import { REDUNDANCY_NONE, RedundantFrames } from './redundant-frames.ts';
 import { createSegmentContext } from './segment-origin.ts';
 import { SegmentPool } from './segment-pool.ts';
 import type { SegmentContext } from './stream-analyzer.ts';
@@ -34,16 +53,25 @@ import { TcpStreams } from './tcp-streams.ts';
 const US_A_SECOND = 1_000_000;
 /** Stamps further apart are no passage of time: a file's pause, or a clock that was set. */
 const TICK_SECONDS_MAX = 60;
+/** Flows of each worth that leave in one second: a whole table at once would stall a frame. */
+const AGED_PER_TICK_MAX = 1024;
 
 export class Decoder {
   readonly #options: DecoderOptions;
   readonly #analyzers: Analyzers;
   readonly #counters: DecodeCounters;
+  readonly #carriers: CarrierCounters;
+  readonly #sink: DecodeSink;
   readonly #headers = new FrameHeaders();
   readonly #context: SegmentContext = createSegmentContext();
   readonly #table: FlowTable;
   readonly #pool: SegmentPool;
   readonly #streams: TcpStreams;
+  readonly #delivery: StreamDelivery;
+  readonly #recent: RecentSegments;
+  readonly #redundant: RedundantFrames;
+  readonly #fragments: FragmentTable;
+  readonly #datagrams: DatagramCopies;
   /** Seconds of traffic since the start; clock steps don't move it. */
   #seconds = 0;
   #tickSeconds = -1;
@@ -61,11 +89,14 @@ export class Decoder {
     this.#options = { ...DECODER_DEFAULTS, ...options };
     this.#analyzers = analyzers;
     this.#counters = counters;
+    this.#sink = sink;
+    counters.carriers ??= createCarrierCounters();
+    this.#carriers = counters.carriers;
     const { flowsMax, hashSeed, reassemblyBlocksMax } = this.#options;
     this.#table = new FlowTable(flowsMax, hashSeed);
     this.#pool = new SegmentPool(reassemblyBlocksMax);
     const recognition = new Recognition(this.#options, analyzers, this.#table, this.#pool);
-    const delivery = new StreamDelivery(
+    this.#delivery = new StreamDelivery(
       this.#table,
       recognition,
       this.#pool,
@@ -74,13 +105,19 @@ export class Decoder {
       sink,
       counters,
     );
+    this.#recent = new RecentSegments(this.#table, this.#headers);
+    this.#redundant = new RedundantFrames(this.#carriers);
+    this.#fragments = new FragmentTable(this.#carriers);
+    this.#datagrams = new DatagramCopies(flowsMax);
     this.#streams = new TcpStreams(
       this.#options,
       this.#table,
       this.#pool,
       this.#context,
       counters,
-      delivery,
+      this.#delivery,
+      this.#recent,
+      (direction) => this.#overlapDiffers('tcp', direction >> 1),
     );
     counters.flowsMax = flowsMax;
     counters.reassemblyBytesMax = this.#pool.bytesMax;
@@ -100,6 +137,7 @@ export class Decoder {
     context.frameAddress = -1;
     context.frameBytes = 0;
     this.#interfaceIndex = block.interfaceIndex;
+    this.#recent.beginBlock(bytes);
     let bytesCount = 0;
     for (let word = 0; word < words; word += FRAME_WORDS) {
       const offset = index[word + FRAME_OFFSET];
@@ -122,6 +160,7 @@ export class Decoder {
       }
       this.#frame(bytes, offset, Math.min(offset + capturedBytes, bytes.length), linkType);
     }
+    this.#recent.endBlock();
     this.#lastTimeUs = context.timeUs;
     this.#counters.framesCount += framesCount;
     this.#counters.bytesCount += bytesCount;
@@ -149,9 +188,33 @@ export class Decoder {
   #frame(bytes: Uint8Array, offset: number, end: number, linkType: number): void {
     const headers = this.#headers;
     const kind = readFrame(headers, bytes, offset, end, linkType);
+    // The ordinary frame: nothing behind the IP packet, no tag of a ring.
+    if (kind === FRAME_TCP && headers.transportEnd === end && headers.hsrTag < 0) {
+      this.#segment(bytes);
+      return;
+    }
+    if (linkType === LINKTYPE_ETHERNET) {
+      const { timeUs } = this.#context;
+      if (this.#redundant.isCopy(headers, bytes, offset, end, timeUs)) {
+        this.#countCopy();
+        return;
+      }
+      if (this.#redundant.kind !== REDUNDANCY_NONE) this.#noteRedundancy(kind, bytes);
+    }
+    if (kind === FRAME_FRAGMENT) this.#fragment(bytes);
+    else this.#transport(kind, bytes);
+  }
+
+  #transport(kind: FrameKind, bytes: Uint8Array): void {
+    if (kind === FRAME_TCP) this.#segment(bytes);
+    else if (kind === FRAME_UDP) this.#datagram(bytes);
+    else this.#counters.framesNotOursCount++;
+  }
+
+  #segment(bytes: Uint8Array): void {
+    const headers = this.#headers;
     const tcp = headers.transport;
-    const payload = kind === FRAME_TCP ? tcpPayloadOffset(bytes, tcp, headers.transportEnd) : -1;
-    // UDP and fragments of IP packets are not read yet: they count as not ours.
+    const payload = tcpPayloadOffset(bytes, tcp, headers.transportEnd);
     if (payload < 0) {
       this.#counters.framesNotOursCount++;
       return;
@@ -164,7 +227,71 @@ export class Decoder {
       this.#table.lists.touch(direction >> 1);
     }
     const { transportEnd, cutBytes } = headers;
-    this.#streams.segment(direction, bytes, tcp, payload, transportEnd, cutBytes);
+    if (!this.#streams.segment(direction, bytes, tcp, payload, transportEnd, cutBytes)) {
+      this.#countCopy();
+    }
+  }
+
+  /** What isn't one whole message of Modbus gets no row, and on an unknown flow no look. */
+  #datagram(bytes: Uint8Array): void {
+    const headers = this.#headers;
+    const payload = headers.transport + UDP_HEADER_BYTES;
+    const length = udpPayloadEnd(bytes, headers.transport, headers.transportEnd) - payload;
+    let direction = length > 0 ? this.#table.find(headers, bytes, IP_PROTOCOL_UDP) : FLOW_NONE;
+    const isKnown = direction !== FLOW_NONE && this.#table.state[direction >> 1] !== FLOW_UNDECIDED;
+    if (length <= 0 || (!isKnown && !isOneAdu(bytes, payload, length))) {
+      this.#counters.framesNotOursCount++;
+      return;
+    }
+    if (direction === FLOW_NONE) direction = this.#addFlow(bytes, IP_PROTOCOL_UDP);
+    const row = direction >> 1;
+    if (this.#table.isSeen[direction] === 0) this.#sawSide(direction, bytes);
+    else this.#table.lists.touch(row);
+    const context = this.#context;
+    if (this.#datagrams.isCopy(direction, headers, bytes, payload + length, context.timeUs)) {
+      this.#countCopy();
+      return;
+    }
+    context.isDatagram = true;
+    this.#delivery.inOrder(direction, bytes, payload, length);
+    context.isDatagram = false;
+  }
+
+  /** A piece of an IP packet; the last one brings the whole packet. */
+  #fragment(frame: Uint8Array): void {
+    const fragments = this.#fragments;
+    const ipProtocol = fragments.add(this.#headers, frame, this.#context.timeUs);
+    if (fragments.isOverlapDiffering) this.#overlapDiffers('ip');
+    if (ipProtocol < 0) return;
+    this.#context.isFragmented = true;
+    this.#transport(readReassembled(this.#headers, fragments.bytes, ipProtocol), fragments.bytes);
+    this.#context.isFragmented = false;
+  }
+
+  #noteRedundancy(kind: FrameKind, bytes: Uint8Array): void {
+    if (kind !== FRAME_TCP && kind !== FRAME_UDP) return;
+    const headers = this.#headers;
+    if (headers.transport + UDP_HEADER_BYTES > headers.transportEnd) return;
+    const ipProtocol = kind === FRAME_TCP ? IP_PROTOCOL_TCP : IP_PROTOCOL_UDP;
+    const direction = this.#table.find(headers, bytes, ipProtocol);
+    const flow = direction === FLOW_NONE ? undefined : this.#table.facts[direction >> 1];
+    if (flow !== undefined) this.#redundant.noteIn(flow);
+  }
+
+  #countCopy(): void {
+    this.#carriers.framesDuplicateCount++;
+    const byInterface = this.#carriers.framesDuplicateByInterface;
+    if (this.#interfaceIndex < byInterface.length) byInterface[this.#interfaceIndex]++;
+  }
+
+  /** Pieces are counted by their table. */
+  #overlapDiffers(layer: 'tcp' | 'ip', row: number = FLOW_NONE): void {
+    if (layer === 'tcp') this.#carriers.overlapsDifferingCount++;
+    if (this.#sink.overlapDiffers === undefined) return;
+    const { timeUs, frameNumber, frameAddress, frameBytes } = this.#context;
+    const flow = row === FLOW_NONE ? undefined : this.#table.facts[row];
+    const origin = { timeUs, frameNumber, frameAddress, frameBytes };
+    this.#sink.overlapDiffers({ layer, ...(flow !== undefined && { flow }), ...origin });
   }
 
   /** The first frame of a flow, or of its other side. FLOW_NONE where it isn't worth a row. */
@@ -175,27 +302,26 @@ export class Decoder {
       // An acknowledgment, FIN or RST alone tells nothing.
       const isBeginning = (bytes[headers.transport + TCP_FLAGS] & TCP_SYN) !== 0;
       if (!isBeginning && payload >= headers.transportEnd) return FLOW_NONE;
-      direction = this.#addFlow(bytes);
+      direction = this.#addFlow(bytes, IP_PROTOCOL_TCP);
     }
-    this.#table.sawSide(direction >> 1, direction & 1, headers, bytes);
-    this.#countChecksum(bytes);
+    this.#sawSide(direction, bytes);
     return direction;
   }
 
-  #addFlow(bytes: Uint8Array): number {
+  #sawSide(direction: number, bytes: Uint8Array): void {
+    this.#table.sawSide(direction >> 1, direction & 1, this.#headers, bytes);
+    if (this.#context.isFragmented !== true) this.#countChecksum(bytes);
+  }
+
+  #addFlow(bytes: Uint8Array, ipProtocol: number): number {
     if (this.#table.isFull) {
       this.#counters.flowsEvictedCount++;
       this.#leave(this.#table.lists.victim());
     }
     const headers = this.#headers;
     const { timeUs } = this.#context;
-    const direction = this.#table.add(
-      headers,
-      bytes,
-      IP_PROTOCOL_TCP,
-      this.#interfaceIndex,
-      timeUs,
-    );
+    const direction = this.#table.add(headers, bytes, ipProtocol, this.#interfaceIndex, timeUs);
+    this.#datagrams.forget(direction >> 1);
     this.#streams.begin(direction >> 1);
     return direction;
   }
@@ -224,6 +350,7 @@ export class Decoder {
     const { timeUs, frameNumber, frameAddress, frameBytes } = this.#context;
     this.#leaveFrame(timeUs);
     this.#streams.tick();
+    this.#fragments.advance(timeUs);
     this.#ageOut(0, this.#options.idleUnansweredSeconds);
     this.#ageOut(1, this.#options.idleAnsweredSeconds);
     this.#ageOut(2, this.#options.idleRecognizedSeconds);
@@ -235,10 +362,10 @@ export class Decoder {
   }
 
   #ageOut(worth: number, idleSeconds: number): void {
-    let row = this.#table.lists.idleLonger(worth, idleSeconds);
-    while (row !== FLOW_NONE) {
+    for (let aged = 0; aged < AGED_PER_TICK_MAX; aged++) {
+      const row = this.#table.lists.idleLonger(worth, idleSeconds);
+      if (row === FLOW_NONE) return;
       this.#leave(row);
-      row = this.#table.lists.idleLonger(worth, idleSeconds);
     }
   }
 

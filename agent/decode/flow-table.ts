@@ -14,6 +14,8 @@ import { mixHash } from './mix-hash.ts';
 export const FLOW_UNDECIDED = 0;
 export const FLOW_MODBUS = 1;
 export const FLOW_OPCUA = 2;
+/** TLS on a port of Modbus. */
+export const FLOW_TLS = 3;
 
 export const FLOW_NONE = -1;
 export const SIDE_UNKNOWN = -1;
@@ -51,6 +53,8 @@ export class FlowTable {
   readonly macKnown: Uint8Array;
   readonly vlanIds: Uint16Array;
   readonly vlanIdsCount: Uint8Array;
+  /** As in FrameHeaders. */
+  readonly encapsulations: Int32Array;
 
   readonly #lowMultiplier: number;
   readonly #highMultiplier: number;
@@ -81,6 +85,7 @@ export class FlowTable {
     this.macKnown = new Uint8Array(flowsMax);
     this.vlanIds = new Uint16Array(flowsMax * VLAN_IDS_MAX);
     this.vlanIdsCount = new Uint8Array(flowsMax);
+    this.encapsulations = new Int32Array(flowsMax);
     const bucketBits = Math.ceil(Math.log2(flowsMax * 2));
     this.#lowMultiplier = mixHash(seed, 1) | 1;
     this.#highMultiplier = mixHash(seed, 2) | 1;
@@ -166,6 +171,7 @@ export class FlowTable {
     this.startTimeUs[row] = timeUs;
     this.interfaceIndex[row] = interfaceIndex;
     this.vlanIdsCount[row] = headers.vlanIdsCount;
+    this.encapsulations[row] = headers.encapsulations;
     for (let index = 0; index < headers.vlanIdsCount; index++) {
       this.vlanIds[row * VLAN_IDS_MAX + index] = headers.vlanIds[index];
     }

@@ -28,6 +28,8 @@ export const BROADCAST_ANSWERED = 2048;
 export const FRAME_GAP_VIOLATION = 4096;
 /** No anomaly: the frame has no MBAP header, which offsets and names of fields must know. */
 export const SERIAL_FRAME = 8192;
+/** The IP packet of one of the two messages came in pieces. */
+export const FRAGMENTED_BY_IP = 16384;
 
 // biome-ignore format: one flag per line
 const PAIRING: readonly (readonly [number, string, string, number, string, string])[] = [
@@ -43,6 +45,7 @@ const PAIRING: readonly (readonly [number, string, string, number, string, strin
   [READ_BROADCAST,                'readBroadcast',              'unitId',        6, 'a write, or one device to read',   'a read of all devices'],
   [BROADCAST_ANSWERED,            'broadcastAnswered',          'unitId',        6, 'no response to a broadcast',       'one'],
   [FRAME_GAP_VIOLATION,           'frameGapViolation',          'unitId',        6, 'characters without a pause',       'a silence inside the frame'],
+  [FRAGMENTED_BY_IP,              'fragmentedByIp',             'transactionId', 0, 'an IP packet in one piece',        'one in pieces'],
 ];
 
 /** Lists that only pairing fills, made once: a flood of unanswered requests allocates nothing. */

@@ -11,7 +11,7 @@ import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import { CaptureFileDecoder } from '../../protocols/pcap/capture-file.ts';
 import { createDecodeCounters } from './decode-counters.ts';
 import { Decoder } from './decoder.ts';
-import { ModbusAnalyzer } from './modbus-analyzer.ts';
+import { ModbusCarriers } from './modbus-carriers.ts';
 import { RECOGNIZED_NO, SENDER_UNKNOWN, type StreamAnalyzer } from './stream-analyzer.ts';
 
 interface Pdu {
@@ -102,7 +102,7 @@ function decodeFile(file: string): { pdus: Pdu[]; malformed: number } {
     flowEnded: () => {},
   };
   const analyzers = {
-    modbus: new ModbusAnalyzer({ flowsMax: 1024 }, sink, counters.modbus),
+    modbus: new ModbusCarriers({ flowsMax: 1024 }, sink, counters.modbus),
     opcua: NO_OPCUA,
   };
   const decoder = new Decoder({ flowsMax: 1024 }, analyzers, sink, counters);

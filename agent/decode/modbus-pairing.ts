@@ -11,6 +11,7 @@ import { answers, responseShape, SHAPE_FITS } from '../../protocols/modbus/pdu-s
 import { BROADCAST_UNIT_ID } from '../../protocols/modbus/rtu.ts';
 import {
   BROADCAST_ANSWERED,
+  FRAGMENTED_BY_IP,
   FRAME_GAP_VIOLATION,
   pairingAnomalies,
   READ_BROADCAST,
@@ -130,8 +131,10 @@ export class ModbusPairing {
     const key = keyOf(bytes, at);
     const pduAt = at + PDU;
     let flags = isOrdinaryRequest(bytes, pduAt, pduBytes) ? 0 : REQUEST_NOT_ORDINARY;
-    flags |= this.#framing | this.#gapFlag;
+    if (context.isFragmented === true) flags |= FRAGMENTED_BY_IP;
     if (this.#framing !== 0) {
+      flags |= this.#framing | this.#gapFlag;
+      if (this.#isBroadcast(key) && isRead(bytes[pduAt])) flags |= READ_BROADCAST;
       if (this.#isRetry(context.timeUs, slot, key, bytes, pduAt, pduBytes)) return;
     } else if (pending.headOf(slot) !== NONE) {
       const reuse = this.#reuse(context.timeUs, slot, key, bytes, pduAt, pduBytes);
@@ -149,10 +152,6 @@ export class ModbusPairing {
     pending.words[words + FRAME_NUMBER] = context.frameNumber;
     pending.numbers[pending.numberOffset(row) + FRAME_ADDRESS] = context.frameAddress;
     pending.numbers[pending.numberOffset(row) + FRAME_CHECK] = this.#check;
-    // Nobody answers a broadcast: it is complete at once.
-    if (this.#framing !== 0 && bytes[at + UNIT_ID] === BROADCAST_UNIT_ID) {
-      this.#giveUp(row, NONE, isRead(bytes[pduAt]) ? READ_BROADCAST : 0);
-    }
   }
 
   /** A whole message from the server. */
@@ -197,7 +196,8 @@ export class ModbusPairing {
     const row = pending.headOf(slot);
     if (row === NONE) return false;
     const isInTime = timeUs - pending.lastTimeUsOf(row) <= this.#limits.requestTimeoutUs;
-    if (isInTime && pending.keyOf(row) === key && pending.isSame(row, bytes, pduAt, pduBytes)) {
+    const isSame = pending.keyOf(row) === key && pending.isSame(row, bytes, pduAt, pduBytes);
+    if (isInTime && isSame && !this.#isBroadcast(key)) {
       pending.repeat(row, timeUs, REQUEST_DUPLICATE);
       return true;
     }
@@ -266,7 +266,9 @@ export class ModbusPairing {
     transaction.matched = true;
     const rttUs = context.timeUs - transaction.requestTimeUs;
     transaction.rttUs = rttUs >= 0 ? rttUs : -1;
-    const flags = pending.flagsOf(row) | this.#gapFlag;
+    let flags = pending.flagsOf(row) | this.#gapFlag;
+    if (this.#isBroadcast(pending.keyOf(row))) flags |= BROADCAST_ANSWERED;
+    if (context.isFragmented === true) flags |= FRAGMENTED_BY_IP;
     const isOrdinary =
       (flags & ~SERIAL_FRAME) === 0 &&
       isOrdinaryResponse(
@@ -295,12 +297,13 @@ export class ModbusPairing {
       const transaction = this.#begin(flow, flow.ipProtocol === 'udp');
       transaction.setRequest(this.#pending, row);
       transaction.clearResponse();
-      const flags = pending.flagsOf(row) | why;
+      // Nobody is to answer a broadcast.
+      const isBroadcast = this.#isBroadcast(pending.keyOf(row));
+      const flags = pending.flagsOf(row) | (isBroadcast ? 0 : why);
       transaction.anomalies =
         (flags & REQUEST_NOT_ORDINARY) === 0
           ? pairingAnomalies(flags)
           : transactionAnomalies(transaction.requestPdu, transaction.responsePdu, flags);
-      const isBroadcast = this.#framing !== 0 && transaction.unitId === BROADCAST_UNIT_ID;
       if (!isBroadcast) this.#counters.unmatchedRequests += 1;
       this.#sink.modbusTransaction(transaction);
     }
@@ -318,9 +321,9 @@ export class ModbusPairing {
     transaction.clearRequest();
     transaction.setKey(key);
     transaction.setResponse(context, bytes, at + PDU, pduBytes, this.#check);
-    const isToAll = this.#framing !== 0 && bytes[at + UNIT_ID] === BROADCAST_UNIT_ID;
-    const why = isToAll ? BROADCAST_ANSWERED : this.#whyUnmatched(context, key);
-    const flags = why | this.#framing | this.#gapFlag;
+    const why = this.#isBroadcast(key) ? BROADCAST_ANSWERED : this.#whyUnmatched(context, key);
+    const pieces = context.isFragmented === true ? FRAGMENTED_BY_IP : 0;
+    const flags = why | pieces | this.#framing | this.#gapFlag;
     const functionByte = bytes[at + PDU];
     const isOrdinary =
       (functionByte <= 4 || functionByte === 15 || functionByte === 16) &&
@@ -347,6 +350,10 @@ export class ModbusPairing {
     }
     const isWholeSeen = !flow.midstream && flow.gapsCount === 0 && flow.clientSegmentsCount > 0;
     return isWholeSeen && this.#evictedCount === 0 ? RESPONSE_UNSOLICITED : 0;
+  }
+
+  #isBroadcast(key: number): boolean {
+    return this.#framing !== 0 && ((key >>> 7) & 0xff) === BROADCAST_UNIT_ID;
   }
 
   #begin(flow: FlowFacts, isDatagram: boolean): ReusedTransaction {

@@ -6,6 +6,8 @@
 import type { DecodeSink, OpcuaCounters } from '../../protocols/decode-sink.ts';
 import type { FlowFacts } from '../../protocols/flow.ts';
 import { BytePool } from './opcua-byte-pool.ts';
+import { doubtChannel } from './opcua-channel-checks.ts';
+import type { ChunkDecryptor } from './opcua-chunk-decryptor.ts';
 import { type FlowState, newFlowState } from './opcua-flow-state.ts';
 import { OpcuaFramer } from './opcua-framer.ts';
 import { OpcuaMessages } from './opcua-messages.ts';
@@ -25,6 +27,8 @@ export interface OpcuaLimits extends PairingLimits {
 
 export interface OpcuaOptions extends Partial<OpcuaLimits> {
   readonly flowsMax: number;
+  /** Asked for each chunk that is encrypted; absent, such chunks are told by their headers. */
+  readonly decryptor?: ChunkDecryptor;
 }
 
 export const OPCUA_LIMITS: OpcuaLimits = Object.freeze({
@@ -49,13 +53,19 @@ export class OpcuaAnalyzer implements StreamAnalyzer {
   readonly #framer: OpcuaFramer;
 
   constructor(options: OpcuaOptions, sink: DecodeSink, counters: OpcuaCounters) {
-    const { flowsMax, ...limits } = options;
+    const { flowsMax, decryptor, ...limits } = options;
     this.#limits = { ...OPCUA_LIMITS, ...limits };
     this.#states = new Array<FlowState | undefined>(flowsMax).fill(undefined);
     this.#pendingPool = new BytePool(this.#limits.pendingBytesMax);
     this.#reassemblyPool = new BytePool(this.#limits.reassemblyBytesMax);
     this.#pairing = new OpcuaPairing(this.#limits, this.#pendingPool, sink);
-    this.#messages = new OpcuaMessages(this.#reassemblyPool, this.#pairing, sink, counters);
+    this.#messages = new OpcuaMessages(
+      this.#reassemblyPool,
+      this.#pairing,
+      sink,
+      counters,
+      decryptor,
+    );
     this.#framer = new OpcuaFramer(this.#reassemblyPool, this.#messages);
   }
 
@@ -76,9 +86,10 @@ export class OpcuaAnalyzer implements StreamAnalyzer {
     return this.#reassemblyPool.bytesMax + this.#pendingPool.bytesMax;
   }
 
-  /** Chunks and bodies that were told without their bytes. */
+  /** Chunks and bodies that were told without their bytes, and messages that were never whole. */
   get reassemblyRefusedCount(): number {
-    return this.#reassemblyPool.refusedCount + this.#pendingPool.refusedCount;
+    const { refusedCount } = this.#reassemblyPool;
+    return refusedCount + this.#pendingPool.refusedCount + this.#messages.droppedCount;
   }
 
   recognize(bytes: Uint8Array, offset: number, length: number): Recognition {
@@ -97,7 +108,7 @@ export class OpcuaAnalyzer implements StreamAnalyzer {
   flowBegan(flow: FlowFacts): void {
     this.#release(flow.slot);
     const { ipAddress, port } = flow.server;
-    const server = this.#pairing.monitoredItems.serverNumber(`${ipAddress} ${port}`);
+    const server = this.#pairing.bindings.serverNumber(`${ipAddress} ${port}`);
     this.#states[flow.slot] = newFlowState(flow, server);
   }
 
@@ -113,7 +124,8 @@ export class OpcuaAnalyzer implements StreamAnalyzer {
     if (state === undefined) return;
     const stream = state.streams[context.direction];
     stream.isSequenceKnown = false;
-    this.#messages.dropMessage(stream);
+    doubtChannel(state.channel);
+    this.#messages.dropMessages(stream);
     this.#framer.gap(stream, bytesMissed);
   }
 
@@ -130,13 +142,12 @@ export class OpcuaAnalyzer implements StreamAnalyzer {
     for (const state of this.#states) {
       if (state === undefined) continue;
       for (const stream of state.streams) {
-        const isUnderWay = stream.chunksCount > 0 || stream.seenBytes > 0;
-        if (!isUnderWay || stream.startTimeUs >= beforeUs) continue;
-        this.#messages.dropMessage(stream);
-        if (stream.seenBytes > 0) {
-          this.#framer.drop(stream);
-          stream.isSynced = false;
+        if (stream.underWayCount > 0 && this.#messages.dropOlder(stream, beforeUs)) {
+          stream.isAfterGap = true;
         }
+        if (stream.seenBytes === 0 || stream.startTimeUs >= beforeUs) continue;
+        this.#framer.drop(stream);
+        stream.isSynced = false;
         stream.isAfterGap = true;
       }
     }
@@ -148,7 +159,7 @@ export class OpcuaAnalyzer implements StreamAnalyzer {
     if (state === undefined) return;
     this.#pairing.flowEnded(state);
     for (const stream of state.streams) {
-      this.#messages.dropMessage(stream);
+      this.#messages.dropMessages(stream);
       this.#framer.drop(stream);
     }
     this.#states[slot] = undefined;

@@ -9,9 +9,9 @@ import {
   SECURITY_POLICY_URI_BYTES_MAX,
   securityPolicy,
 } from '../../protocols/opcua/security-policy.ts';
-import { decodeRequest } from '../../protocols/opcua/service-body.ts';
+import { decodeRequest, decodeServiceBody } from '../../protocols/opcua/service-body.ts';
 import { looksLikeServiceBody } from '../../protocols/opcua/service-header.ts';
-import type { BodyReadable } from '../../protocols/opcua/transaction.ts';
+import type { BodyReadable, SecurityMode } from '../../protocols/opcua/transaction.ts';
 import { SECURITY_HEADER, uint32 } from '../../protocols/opcua/transport.ts';
 import type { FlowState } from './opcua-flow-state.ts';
 import type { OpcuaMessage } from './opcua-message.ts';
@@ -22,7 +22,7 @@ const noDigest: Digest = { pseudonym: () => '', sha256: () => '' };
 export function forgetChannel(state: FlowState): void {
   state.policy = undefined;
   state.mode = undefined;
-  state.isModeDeclared = false;
+  state.modeSource = undefined;
 }
 
 /** Takes the policy from an OPN chunk; false where there is none to be read. */
@@ -45,9 +45,16 @@ export function learnPolicy(
   }
   if (state.policy === POLICY_NONE) {
     state.mode = 'None';
-    state.isModeDeclared = true;
+    state.modeSource = 'opn';
   }
   return true;
+}
+
+/** Takes the one mode that the server offers with the policy; a message may prove it wrong. */
+export function supposeMode(state: FlowState, offered: SecurityMode | undefined): void {
+  if (offered === undefined || state.mode !== undefined) return;
+  state.mode = offered;
+  state.modeSource = 'endpoints';
 }
 
 /** Takes the mode from a request body of OpenSecureChannel that could be read. */
@@ -56,7 +63,7 @@ export function learnMode(state: FlowState, message: OpcuaMessage): void {
   const mode = decodeRequest('OpenSecureChannel', message.body, noDigest)?.securityMode;
   if (mode !== 'None' && mode !== 'Sign' && mode !== 'SignAndEncrypt') return;
   state.mode = mode;
-  state.isModeDeclared = true;
+  state.modeSource = 'opn';
 }
 
 /**
@@ -70,12 +77,14 @@ export function isBodyReadable(
   end: number,
   isCertainStart: boolean,
 ): boolean {
-  if (state.mode === 'None' || state.mode === 'Sign') return true;
-  if (state.mode === 'SignAndEncrypt' && state.isModeDeclared) return false;
+  const isSupposed = state.modeSource === 'endpoints';
+  if (!isSupposed && (state.mode === 'None' || state.mode === 'Sign')) return true;
+  if (state.mode === 'SignAndEncrypt' && state.modeSource === 'opn') return false;
   const isClear = looksLikeServiceBody(bytes, at, end);
   if (state.policy !== undefined) {
     if (isClear) state.mode = 'Sign';
     else if (isCertainStart) state.mode = 'SignAndEncrypt';
+    if (state.mode !== undefined) state.modeSource = 'message';
   }
   return isClear;
 }
@@ -88,5 +97,33 @@ export function readability(state: FlowState, isReadable: boolean): BodyReadable
 
 /** Bytes of signature behind the body of each chunk. */
 export function signatureBytes(state: FlowState): number {
-  return state.mode === 'Sign' && state.policy !== undefined ? state.policy.signatureBytes : 0;
+  if (state.mode !== 'Sign') return 0;
+  return state.policy?.signatureBytes ?? state.channel.signatureBytes;
+}
+
+/** What a body that is read whole may leave behind: no signature, or one of these lengths. */
+const SIGNATURE_BYTES: readonly number[] = [0, 16, 20, 32, 48];
+const VOTES_NEEDED = 3;
+const TRIES_MAX = 64;
+
+/**
+ * Learns from whole bodies how long the signatures of a channel are whose OPN wasn't seen: as soon
+ * as three in a row leave the same number of bytes behind, mode and length are taken to be known.
+ */
+export function learnSignature(state: FlowState, message: OpcuaMessage): void {
+  const { channel } = state;
+  if (state.policy !== undefined || state.mode !== undefined) return;
+  if (channel.signatureTries >= TRIES_MAX || message.chunksCount !== 1) return;
+  channel.signatureTries++;
+  const { status, bytesAfterBody } = decodeServiceBody(message.body, message.truncated, noDigest);
+  if (status !== 'ok' || !SIGNATURE_BYTES.includes(bytesAfterBody)) {
+    channel.signatureVotes = 0;
+    return;
+  }
+  channel.signatureVotes =
+    bytesAfterBody === channel.signatureBytes ? channel.signatureVotes + 1 : 1;
+  channel.signatureBytes = bytesAfterBody;
+  if (channel.signatureVotes < VOTES_NEEDED) return;
+  state.mode = bytesAfterBody === 0 ? 'None' : 'Sign';
+  state.modeSource = 'message';
 }

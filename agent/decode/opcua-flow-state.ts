@@ -4,8 +4,9 @@
  */
 import type { FlowFacts } from '../../protocols/flow.ts';
 import type { SecurityPolicy } from '../../protocols/opcua/security-policy.ts';
-import type { SecurityMode } from '../../protocols/opcua/transaction.ts';
+import type { SecurityMode, SecurityModeSource } from '../../protocols/opcua/transaction.ts';
 import type { PendingRequest } from './opcua-pending.ts';
+import type { MessageUnderWay } from './opcua-reassembly.ts';
 
 /** Framing and reassembly of one direction. */
 export interface StreamState {
@@ -23,19 +24,32 @@ export interface StreamState {
   small: Uint8Array | undefined;
   /** Some of its bytes were lost; it can't be told. */
   isHoled: boolean;
-  /** Time of the chunk's or the message's first byte. */
+  /** Time of the chunk's first byte. */
   startTimeUs: number;
-  /** Chunks of the message under way so far; 0: none is under way. */
-  chunksCount: number;
-  requestId: number;
-  isReadable: boolean;
-  block: Uint8Array | undefined;
-  bodyBytesKept: number;
-  /** Not all of the body so far is in `block`. */
-  isBodyCut: boolean;
-  messageBytes: number;
+  /** Messages of which a chunk came and the last didn't; the newest first. */
+  newestUnderWay: MessageUnderWay | undefined;
+  underWayCount: number;
   isSequenceKnown: boolean;
   sequenceNumber: number;
+}
+
+/** What a connection agreed on, against which its later messages are checked; 0 is unknown. */
+export interface ChannelState {
+  secureChannelId: number;
+  tokenId: number;
+  previousTokenId: number;
+  /** OPN requests that were seen: the first opens, the others renew. */
+  opensCount: number;
+  /** Largest chunk that each side may send (by direction), from HEL and ACK. */
+  readonly chunkBytesMax: [number, number];
+  /** Most chunks of a message that each side may send (by direction). */
+  readonly chunksMax: [number, number];
+  /** Buffers that HEL offered, for a look at ACK: what client may send, what it can receive. */
+  readonly offeredBytes: [number, number];
+  /** Signature behind each chunk of a channel whose OPN wasn't seen, as far as bodies agree. */
+  signatureBytes: number;
+  signatureVotes: number;
+  signatureTries: number;
 }
 
 export interface FlowState {
@@ -47,8 +61,9 @@ export interface FlowState {
   /** Undefined when the capture began inside the channel. */
   policy: SecurityPolicy | undefined;
   mode: SecurityMode | undefined;
-  /** The mode stood in OPN; else it was concluded from the messages. */
-  isModeDeclared: boolean;
+  /** Where the mode was learned. */
+  modeSource: SecurityModeSource | undefined;
+  channel: ChannelState;
   newestPending: PendingRequest | undefined;
   oldestPending: PendingRequest | undefined;
   pendingCount: number;
@@ -61,10 +76,26 @@ export function newFlowState(flow: FlowFacts, server: number): FlowState {
     streams: [newStreamState(flow), newStreamState(flow)],
     policy: undefined,
     mode: undefined,
-    isModeDeclared: false,
+    modeSource: undefined,
+    channel: newChannelState(),
     newestPending: undefined,
     oldestPending: undefined,
     pendingCount: 0,
+  };
+}
+
+export function newChannelState(): ChannelState {
+  return {
+    secureChannelId: 0,
+    tokenId: 0,
+    previousTokenId: 0,
+    opensCount: 0,
+    chunkBytesMax: [0, 0],
+    chunksMax: [0, 0],
+    offeredBytes: [0, 0],
+    signatureBytes: 0,
+    signatureVotes: 0,
+    signatureTries: 0,
   };
 }
 
@@ -79,13 +110,8 @@ function newStreamState(flow: FlowFacts): StreamState {
     small: undefined,
     isHoled: false,
     startTimeUs: 0,
-    chunksCount: 0,
-    requestId: 0,
-    isReadable: false,
-    block: undefined,
-    bodyBytesKept: 0,
-    isBodyCut: false,
-    messageBytes: 0,
+    newestUnderWay: undefined,
+    underWayCount: 0,
     isSequenceKnown: false,
     sequenceNumber: 0,
   };

@@ -107,7 +107,7 @@ export class OpcuaFramer {
   ): void {
     stream.small ??= new Uint8Array(SMALL_BYTES);
     stream.hold = stream.small;
-    if (stream.chunksCount === 0) stream.startTimeUs = context.timeUs;
+    stream.startTimeUs = context.timeUs;
     this.#continue(state, stream, context, bytes, position, end);
   }
 

@@ -9,6 +9,7 @@ import type { Direction, FlowFacts } from '../../protocols/flow.ts';
 import { opcuaTransactionFields, opcuaTransportFields } from '../../protocols/opcua/record.ts';
 import type { OpcuaTransaction } from '../../protocols/opcua/transaction.ts';
 import { OpcuaAnalyzer, type OpcuaLimits } from './opcua-analyzer.ts';
+import type { ChunkDecryptor } from './opcua-chunk-decryptor.ts';
 import type { SegmentContext } from './stream-analyzer.ts';
 
 export type Bytes = readonly number[];
@@ -133,11 +134,11 @@ export class Bench {
   readonly context: SegmentContext;
   onTransaction: (transaction: OpcuaTransaction) => void = () => {};
 
-  constructor(limits: Partial<OpcuaLimits> = {}, midstream = false) {
+  constructor(limits: Partial<OpcuaLimits> = {}, midstream = false, decryptor?: ChunkDecryptor) {
     this.flow = flowFacts(midstream);
     const ignored = (): void => {};
     this.analyzer = new OpcuaAnalyzer(
-      { flowsMax: 4, monitoredItemsMax: 64, ...limits },
+      { flowsMax: 4, monitoredItemsMax: 64, ...limits, ...(decryptor && { decryptor }) },
       {
         modbusTransaction: ignored,
         opcuaTransaction: (transaction) => {

@@ -4,7 +4,7 @@
  */
 
 import type { DecodeSink, OpcuaCounters } from '../../protocols/decode-sink.ts';
-import { type Anomaly, NO_ANOMALIES } from '../../protocols/decoded.ts';
+import { NO_ANOMALIES } from '../../protocols/decoded.ts';
 import { CLIENT_TO_SERVER } from '../../protocols/flow.ts';
 import { namespaceZeroId } from '../../protocols/opcua/node-id.ts';
 import {
@@ -22,11 +22,16 @@ import {
   isBodyReadable,
   learnMode,
   learnPolicy,
+  learnSignature,
   readability,
   signatureBytes,
+  supposeMode,
 } from './opcua-channel.ts';
-import type { FlowState, StreamState } from './opcua-flow-state.ts';
+import * as checks from './opcua-channel-checks.ts';
+import type { ChunkDecryptor } from './opcua-chunk-decryptor.ts';
+import { type FlowState, newChannelState, type StreamState } from './opcua-flow-state.ts';
 import type { ChunkSink } from './opcua-framer.ts';
+import { headerAnomaly } from './opcua-header-anomaly.ts';
 import { newMessage, type OpcuaMessage, withAnomaly } from './opcua-message.ts';
 import type { OpcuaPairing } from './opcua-pairing.ts';
 import { OpcuaReassembly } from './opcua-reassembly.ts';
@@ -35,9 +40,10 @@ import type { SegmentContext } from './stream-analyzer.ts';
 
 /** Stands for the request id of an OPN whose sequence header is encrypted: one at a time. */
 const ENCRYPTED_REQUEST_ID = -1;
-const MALFORMED_BYTES_KEPT = 64;
-/** After the wrap the first number is below this (OPC 10000-6 §6.7.2.4). */
-const WRAPPED_SEQUENCE_NUMBER_MAX = 1024;
+/** The header that was due: what stands behind it may be anything, a password too. */
+const MALFORMED_BYTES_KEPT = transport.HEADER_BYTES;
+/** First encrypted byte of MSG. */
+const SEQUENCE_HEADER = transport.SEQUENCE_NUMBER;
 
 /** A chunk where it stands: its first `kept` of `size` bytes. One object, reused. */
 interface Chunk {
@@ -52,14 +58,27 @@ export class OpcuaMessages implements ChunkSink {
   readonly #pairing: OpcuaPairing;
   readonly #sink: DecodeSink;
   readonly #counters: OpcuaCounters;
+  readonly #decryptor: ChunkDecryptor | undefined;
   readonly #message: OpcuaMessage = newMessage();
   readonly #chunk: Chunk = { bytes: new Uint8Array(0), offset: 0, kept: 0, size: 0 };
 
-  constructor(pool: BytePool, pairing: OpcuaPairing, sink: DecodeSink, counters: OpcuaCounters) {
+  constructor(
+    pool: BytePool,
+    pairing: OpcuaPairing,
+    sink: DecodeSink,
+    counters: OpcuaCounters,
+    decryptor: ChunkDecryptor | undefined,
+  ) {
     this.#reassembly = new OpcuaReassembly(pool);
     this.#pairing = pairing;
     this.#sink = sink;
     this.#counters = counters;
+    this.#decryptor = decryptor;
+  }
+
+  /** Messages that were dropped before they were whole, for want of room or by age. */
+  get droppedCount(): number {
+    return this.#reassembly.droppedCount;
   }
 
   chunk(
@@ -82,12 +101,19 @@ export class OpcuaMessages implements ChunkSink {
     this.#counters.transportMessages++;
     byType[messageType] = (byType[messageType] ?? 0) + 1;
     this.#begin(context, messageType, chunk);
+    checks.checkChunkSize(state.channel, context.direction, this.#message);
     if (type === transport.OPN) this.#openChunk(state, context, chunk);
     else if (type === transport.MSG) this.#serviceChunk(state, context, chunk);
     else if (type === transport.CLO) this.#closeChunk(state, context, chunk);
     else {
       this.#counters.messages++;
-      if (type === transport.HEL) forgetChannel(state);
+      if (type === transport.HEL) {
+        forgetChannel(state);
+        state.channel = newChannelState();
+      }
+      if (type === transport.HEL || type === transport.ACK) {
+        checks.learnSizes(state.channel, this.#message, bytes, offset, kept);
+      }
       this.#tell(state, context, chunk);
     }
   }
@@ -100,7 +126,7 @@ export class OpcuaMessages implements ChunkSink {
     length: number,
   ): void {
     this.#counters.malformed++;
-    this.dropMessage(state.streams[context.direction]);
+    this.dropMessages(state.streams[context.direction]);
     this.#sink.malformed({
       flow: state.flow,
       protocol: 'opcua',
@@ -114,9 +140,14 @@ export class OpcuaMessages implements ChunkSink {
     });
   }
 
-  /** Forgets the message under way in a direction. */
-  dropMessage(stream: StreamState): void {
-    this.#reassembly.drop(stream);
+  /** Forgets the messages under way in a direction. */
+  dropMessages(stream: StreamState): void {
+    this.#reassembly.dropAll(stream);
+  }
+
+  /** Forgets those that began before `timeUs`; true when there were any. */
+  dropOlder(stream: StreamState, timeUs: number): boolean {
+    return this.#reassembly.dropOlder(stream, timeUs);
   }
 
   /** What every message has; the rest is set by who reads its headers. */
@@ -150,6 +181,10 @@ export class OpcuaMessages implements ChunkSink {
     message.secureChannelId = transport.uint32(bytes, offset + transport.SECURE_CHANNEL_ID);
     const body = openBody(bytes, offset, kept);
     const isPolicyKnown = learnPolicy(state, bytes, offset, kept);
+    const uri = state.policy?.uri;
+    if (isPolicyKnown && state.mode === undefined && uri !== undefined) {
+      supposeMode(state, this.#pairing.bindings.onlyMode(state.server, uri));
+    }
     const headerBytes = body - transport.SEQUENCE_HEADER_BYTES - transport.SECURITY_HEADER;
     if (isPolicyKnown && headerBytes > 0) {
       message.securityHeader.bytes = bytes;
@@ -157,14 +192,16 @@ export class OpcuaMessages implements ChunkSink {
       message.securityHeader.length = headerBytes;
     }
     const side = sideOf(namespaceZeroId(bytes, offset + body, offset + kept));
-    const isContinued = stream.chunksCount > 0 && stream.isReadable;
+    const isContinued = body < kept && this.#isContinued(stream, bytes, offset + body);
     message.isReadable =
       message.securityHeader.length > 0 &&
       state.policy?.isOpenReadable === true &&
       (side !== SIDE_UNKNOWN || isContinued || state.mode === 'None');
+    const encryptedOffset = body - transport.SEQUENCE_HEADER_BYTES;
+    if (!message.isReadable && this.#decrypt(state, context, chunk, encryptedOffset)) return;
     message.bodyReadable = message.isReadable ? 'yes' : 'no';
     if (!message.isReadable) message.requestId = ENCRYPTED_REQUEST_ID;
-    this.#place(state, context, chunk, offset + body, 0);
+    this.#place(state, context, chunk, bytes, offset + body, offset + kept);
   }
 
   #serviceChunk(state: FlowState, context: SegmentContext, chunk: Chunk): void {
@@ -177,14 +214,50 @@ export class OpcuaMessages implements ChunkSink {
     const isCertainStart = !stream.isAfterGap;
     // The body of an abort is no service and teaches nothing about the mode.
     const isAbort = bytes[offset + 3] === transport.ABORT;
-    if (stream.chunksCount > 0) message.isReadable = stream.isReadable;
-    else if (!isAbort) {
+    if (stream.underWayCount > 0 && this.#isContinued(stream, bytes, body)) {
+      message.isReadable = true;
+    } else if (!isAbort) {
       const end = offset + kept;
       message.isReadable = isBodyReadable(state, bytes, body, end, isCertainStart);
     }
+    if (!message.isReadable && this.#decrypt(state, context, chunk, SEQUENCE_HEADER)) return;
     message.bodyReadable = readability(state, message.isReadable);
     const signature = message.isReadable && kept === size ? signatureBytes(state) : 0;
-    this.#place(state, context, chunk, body, signature);
+    this.#place(state, context, chunk, bytes, body, offset + kept - signature);
+  }
+
+  /** Does the request id before `body` belong to a readable message under way? */
+  #isContinued(stream: StreamState, bytes: Uint8Array, body: number): boolean {
+    const requestId = transport.uint32(bytes, body - 4);
+    return this.#reassembly.find(stream, requestId)?.isReadable === true;
+  }
+
+  /** Places the plain chunk, where there is somebody who has the keys; false: there isn't. */
+  #decrypt(
+    state: FlowState,
+    context: SegmentContext,
+    chunk: Chunk,
+    encryptedOffset: number,
+  ): boolean {
+    const { bytes, offset, kept, size } = chunk;
+    const message = this.#message;
+    if (this.#decryptor === undefined || kept < size) return false;
+    const plain = this.#decryptor.decrypt({
+      flow: state.flow,
+      fromClient: message.fromClient,
+      messageType: message.messageType,
+      securityPolicyUri: state.policy?.uri,
+      secureChannelId: message.secureChannelId,
+      tokenId: message.tokenId,
+      chunk: { bytes, offset, length: size },
+      encryptedOffset,
+    });
+    if (plain === undefined || plain.length < transport.SEQUENCE_HEADER_BYTES) return false;
+    message.isReadable = true;
+    message.bodyReadable = 'yes';
+    const body = plain.offset + transport.SEQUENCE_HEADER_BYTES;
+    this.#place(state, context, chunk, plain.bytes, body, plain.offset + plain.length);
+    return true;
   }
 
   #closeChunk(state: FlowState, context: SegmentContext, chunk: Chunk): void {
@@ -210,40 +283,46 @@ export class OpcuaMessages implements ChunkSink {
     message.secureChannelId = transport.uint32(bytes, offset + transport.SECURE_CHANNEL_ID);
     message.tokenId = transport.uint32(bytes, offset + transport.TOKEN_ID);
     message.isReadable = state.mode === 'None' || state.mode === 'Sign';
+    checks.checkChannel(state, message);
   }
 
-  /** Sequence header and body of OPN and MSG; a final chunk makes the message whole. */
+  /**
+   * Sequence header and body of OPN and MSG, which stand in `bytes` before `body` and from there to
+   * `end`; a final chunk makes the message whole.
+   */
   #place(
     state: FlowState,
     context: SegmentContext,
     chunk: Chunk,
+    bytes: Uint8Array,
     body: number,
-    signature: number,
+    end: number,
   ): void {
-    const { bytes, offset, kept, size } = chunk;
     const message = this.#message;
     const stream = state.streams[context.direction];
     message.body.bytes = bytes;
     message.body.offset = body;
     message.body.length = 0;
     if (message.isReadable) {
-      message.body.length = Math.max(offset + kept - signature - body, 0);
-      message.truncated = kept < size;
+      message.body.length = Math.max(end - body, 0);
+      message.truncated = chunk.kept < chunk.size;
       message.sequenceNumber = transport.uint32(bytes, body - 8);
       message.requestId = transport.uint32(bytes, body - 4);
-      checkSequence(stream, message);
+      checks.checkSequence(stream, message);
     } else {
       stream.isSequenceKnown = false;
     }
-    const chunkType = bytes[offset + 3];
+    const { requestId } = message;
+    const chunkType = chunk.bytes[chunk.offset + 3];
     if (chunkType === transport.ABORT) {
-      this.dropMessage(stream);
+      this.#reassembly.drop(stream, requestId);
       this.#tell(state, context, chunk);
       return;
     }
     if (!this.#reassembly.add(stream, message, chunkType === transport.FINAL)) return;
+    checks.checkChunksCount(state.channel, context.direction, message);
     this.#whole(state, stream);
-    this.dropMessage(stream);
+    if (stream.underWayCount > 0) this.#reassembly.drop(stream, requestId);
   }
 
   #whole(state: FlowState, stream: StreamState): void {
@@ -269,6 +348,8 @@ export class OpcuaMessages implements ChunkSink {
       );
     }
     if (message.typeId === OPEN_SECURE_CHANNEL_REQUEST) learnMode(state, message);
+    if (isOpen) checks.learnChannel(state, message);
+    else if (message.isReadable && state.mode === undefined) learnSignature(state, message);
     this.#pairing.arrived(state, message);
   }
 
@@ -306,56 +387,4 @@ export class OpcuaMessages implements ChunkSink {
       anomalies,
     });
   }
-}
-
-/** Numbers rise by one in each direction, or wrap to a small one. */
-function checkSequence(stream: StreamState, message: OpcuaMessage): void {
-  const { sequenceNumber } = message;
-  const expected = (stream.sequenceNumber + 1) >>> 0;
-  const isWrap =
-    sequenceNumber < WRAPPED_SEQUENCE_NUMBER_MAX &&
-    stream.sequenceNumber > 0xffffffff - WRAPPED_SEQUENCE_NUMBER_MAX;
-  if (stream.isSequenceKnown && sequenceNumber !== expected && !isWrap) {
-    message.anomalies = withAnomaly(
-      message.anomalies,
-      'sequenceNumberGap',
-      'sequenceNumber',
-      transport.SEQUENCE_NUMBER,
-      String(expected),
-      sequenceNumber,
-    );
-  }
-  stream.isSequenceKnown = true;
-  stream.sequenceNumber = sequenceNumber;
-}
-
-function headerAnomaly(bytes: Uint8Array, offset: number): Anomaly {
-  const type = transport.messageTypeName(transport.messageTypeNumber(bytes, offset));
-  const size = transport.uint32(bytes, offset + transport.MESSAGE_SIZE);
-  if (type === undefined) {
-    const actual = transport.messageTypeNumber(bytes, offset).toString(16);
-    return {
-      name: 'messageTypeUnknown',
-      field: 'messageType',
-      offsetBytes: 0,
-      expected: 'HEL ACK ERR RHE OPN MSG CLO',
-      actual: `0x${actual}`,
-    };
-  }
-  const isChunkType = 'FCA'.includes(String.fromCharCode(bytes[offset + 3]));
-  return isChunkType
-    ? {
-        name: 'messageSizeImplausible',
-        field: 'messageSizeBytes',
-        offsetBytes: transport.MESSAGE_SIZE,
-        expected: 'the size of such a message',
-        actual: String(size),
-      }
-    : {
-        name: 'chunkTypeUnknown',
-        field: 'chunkType',
-        offsetBytes: 3,
-        expected: 'F, C or A',
-        actual: String(bytes[offset + 3]),
-      };
 }

@@ -7,8 +7,8 @@ import type { DecodeSink } from '../../protocols/decode-sink.ts';
 import { NO_ANOMALIES } from '../../protocols/decoded.ts';
 import { serviceResultOf } from '../../protocols/opcua/service-header.ts';
 import {
-  CREATE_MONITORED_ITEMS_RESPONSE,
   ENCRYPTED_SERVICE,
+  isSameService,
   PUBLISH_REQUEST,
   SERVICE_FAULT,
   SIDE_REQUEST,
@@ -17,12 +17,11 @@ import {
   serviceName,
   sideOf,
 } from '../../protocols/opcua/service-table.ts';
-import { learnMonitoredItems } from '../../protocols/opcua/services/monitored-item.ts';
+import { OpcuaBindings } from './opcua-bindings.ts';
 import { BLOCK_BYTES_MAX, type BytePool, copyBytes } from './opcua-byte-pool.ts';
 import type { FlowState } from './opcua-flow-state.ts';
 import type { OpcuaMessage } from './opcua-message.ts';
 import { withAnomaly } from './opcua-message.ts';
-import { MonitoredItemTable } from './opcua-monitored-items.ts';
 import { type PendingLine, type PendingRequest, PendingTable } from './opcua-pending.ts';
 import {
   clearSide,
@@ -41,6 +40,9 @@ export interface PairingLimits {
   readonly monitoredItemsMax: number;
 }
 
+/** Requests given up in one call of `advance`: after a flood the rest waits for the next. */
+const GIVEN_UP_MAX = 1_024;
+
 const OPEN_SECURE_CHANNEL = 'OpenSecureChannel';
 
 export class OpcuaPairing {
@@ -48,7 +50,7 @@ export class OpcuaPairing {
   readonly #pool: BytePool;
   readonly #sink: DecodeSink;
   readonly #pending: PendingTable;
-  readonly monitoredItems: MonitoredItemTable;
+  readonly bindings: OpcuaBindings;
   #view: TransactionView | undefined;
   #evictedCount = 0;
 
@@ -57,7 +59,7 @@ export class OpcuaPairing {
     this.#pool = pool;
     this.#sink = sink;
     this.#pending = new PendingTable(limits.requestsPendingMax);
-    this.monitoredItems = new MonitoredItemTable(limits.monitoredItemsMax);
+    this.bindings = new OpcuaBindings(limits.monitoredItemsMax);
   }
 
   get pendingUsed(): number {
@@ -82,19 +84,26 @@ export class OpcuaPairing {
     else this.#answer(state, message, side === SIDE_RESPONSE);
   }
 
-  /** Gives up what waits longer than its limit. */
+  /** Gives up what waits longer than its limit, a bounded number at a time. */
   advance(timeUs: number): void {
     const { requests, publishes } = this.#pending;
-    this.#giveUpOlder(requests, timeUs - this.#limits.requestTimeoutMs * 1000);
-    this.#giveUpOlder(publishes, timeUs - this.#limits.publishTimeoutMs * 1000);
+    const { requestTimeoutMs, publishTimeoutMs } = this.#limits;
+    const left = this.#giveUpOlder(requests, timeUs - requestTimeoutMs * 1000, GIVEN_UP_MAX);
+    this.#giveUpOlder(publishes, timeUs - publishTimeoutMs * 1000, left);
   }
 
   flowEnded(state: FlowState): void {
     while (state.oldestPending !== undefined) this.#giveUp(state.oldestPending);
   }
 
-  #giveUpOlder(line: PendingLine, beforeUs: number): void {
-    while (line.oldest !== undefined && line.oldest.timeUs < beforeUs) this.#giveUp(line.oldest);
+  /** Returns how many more may be given up in this call. */
+  #giveUpOlder(line: PendingLine, beforeUs: number, countMax: number): number {
+    let left = countMax;
+    while (left > 0 && line.oldest !== undefined && line.oldest.timeUs < beforeUs) {
+      this.#giveUp(line.oldest);
+      left--;
+    }
+    return left;
   }
 
   #giveUp(pending: PendingRequest): void {
@@ -192,13 +201,13 @@ export class OpcuaPairing {
       this.#emit(state, undefined, message);
       return;
     }
-    const asked = serviceName(pending.typeId);
     const isOtherService =
       isKnown &&
+      !isSameService(message.typeId, pending.typeId) &&
       message.typeId !== SERVICE_FAULT &&
-      pending.typeId !== 0 &&
-      serviceName(message.typeId) !== asked;
+      pending.typeId !== 0;
     if (isOtherService) {
+      const asked = serviceName(pending.typeId);
       const answered = serviceName(message.typeId);
       const { anomalies } = message;
       message.anomalies = withAnomaly(anomalies, 'serviceMismatch', 'typeId', 24, asked, answered);
@@ -217,18 +226,22 @@ export class OpcuaPairing {
     const matched = pending !== undefined && message !== undefined;
     const first = message ?? pending;
     if (first === undefined) return;
-    clearSide(view.request);
-    clearSide(view.response);
-    if (pending !== undefined) fillFromPending(view.request, pending);
-    if (message !== undefined) {
-      const isAsking = message.messageType === 'MSG' && !message.isReadable && message.fromClient;
-      fillFromMessage(isAsking ? view.request : view.response, message);
+    if (pending === undefined) clearSide(view.request);
+    else fillFromPending(view.request, pending);
+    if (message === undefined) clearSide(view.response);
+    else if (message.isReadable || message.messageType !== 'MSG' || !message.fromClient) {
+      fillFromMessage(view.response, message);
+    } else {
+      clearSide(view.response);
+      fillFromMessage(view.request, message);
     }
     view.flow = state.flow;
     view.secureChannelId = first.secureChannelId;
     view.tokenId = first.tokenId;
     view.securityMode = state.mode;
+    view.securityModeSource = state.modeSource;
     view.securityPolicyUri = state.policy?.uri;
+    view.renewalsCount = Math.max(state.channel.opensCount - 1, 0);
     view.bodyReadable = first.bodyReadable;
     view.requestId = first.requestId;
     view.service = serviceOf(pending, message);
@@ -236,19 +249,13 @@ export class OpcuaPairing {
     view.serviceResult = serviceResultIn(view);
     view.rttUs = rttOf(view);
     view.anomalies = anomaliesOf(pending, message);
-    this.monitoredItems.server = state.server;
-    if (matched && message.typeId === CREATE_MONITORED_ITEMS_RESPONSE) {
-      learnMonitoredItems(view.request.body, view.response.body, this.#learn);
-    }
+    this.bindings.server = state.server;
+    if (matched) this.bindings.learn(view);
     this.#sink.opcuaTransaction(view);
   }
 
-  readonly #learn = (subscriptionId: number, clientHandle: number, nodeId: string): void => {
-    this.monitoredItems.learn(subscriptionId, clientHandle, nodeId);
-  };
-
   #viewOf(state: FlowState): TransactionView {
-    this.#view ??= newTransactionView(state.flow, this.monitoredItems);
+    this.#view ??= newTransactionView(state.flow, this.bindings);
     return this.#view;
   }
 }

@@ -12,6 +12,7 @@ import type {
   OpcuaSide,
   OpcuaTransaction,
   SecurityMode,
+  SecurityModeSource,
 } from '../../protocols/opcua/transaction.ts';
 import { emptySpan, type MutableSpan } from '../../protocols/opcua/transport.ts';
 import type { OpcuaMessage } from './opcua-message.ts';
@@ -38,7 +39,9 @@ export interface TransactionView extends OpcuaTransaction {
   secureChannelId: number;
   tokenId: number;
   securityMode: SecurityMode | undefined;
+  securityModeSource: SecurityModeSource | undefined;
   securityPolicyUri: string | undefined;
+  renewalsCount: number;
   bodyReadable: BodyReadable;
   requestId: number;
   service: string;
@@ -59,7 +62,9 @@ export function newTransactionView(
     secureChannelId: 0,
     tokenId: 0,
     securityMode: undefined,
+    securityModeSource: undefined,
     securityPolicyUri: undefined,
+    renewalsCount: 0,
     bodyReadable: 'yes',
     requestId: 0,
     service: '',
@@ -77,6 +82,7 @@ const absentBytes = emptySpan().bytes;
 
 export function clearSide(side: SideView): void {
   side.present = false;
+  side.messageType = 'MSG';
   side.body.bytes = absentBytes;
   side.body.offset = 0;
   side.body.length = 0;

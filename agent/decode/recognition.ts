@@ -4,15 +4,17 @@
  * the other direction answers them.
  */
 import type { DecoderOptions } from './decoder-options.ts';
-import { FLOW_MODBUS, FLOW_OPCUA, type FlowTable, SIDES } from './flow-table.ts';
+import { FLOW_MODBUS, FLOW_OPCUA, FLOW_TLS, type FlowTable, SIDES } from './flow-table.ts';
 import { BLOCK_NONE, SEGMENT_BLOCK_BYTES, type SegmentPool } from './segment-pool.ts';
 import {
   RECOGNIZED_NO,
   RECOGNIZED_TENTATIVE,
   RECOGNIZED_YES,
+  type Recognition as RecognitionAnswer,
   type SegmentContext,
   type StreamAnalyzer,
 } from './stream-analyzer.ts';
+import type { Analyzers } from './stream-delivery.ts';
 
 /** The segment leads nowhere: not kept. */
 export const VERDICT_NO = -1;
@@ -20,7 +22,8 @@ export const VERDICT_NO = -1;
 export const VERDICT_HELD = 0;
 export const VERDICT_MODBUS = FLOW_MODBUS;
 export const VERDICT_OPCUA = FLOW_OPCUA;
-export type Verdict = -1 | 0 | 1 | 2;
+export const VERDICT_TLS = FLOW_TLS;
+export type Verdict = -1 | 0 | 1 | 2 | 3;
 
 /** Bytes kept of one direction: two of the largest Modbus messages (2 x 260, less a header). */
 export const HELD_BYTES_MAX = 512;
@@ -33,10 +36,14 @@ const JUDGED_BYTES_MAX = 1024;
 
 const PORT_MODBUS = 1;
 const PORT_OPCUA = 2;
+const PORT_TLS = 4;
+/** By protocol. */
+const PORT_OF = [0, PORT_MODBUS, PORT_OPCUA];
 
 export class Recognition {
   readonly #modbus: StreamAnalyzer;
   readonly #opcua: StreamAnalyzer;
+  readonly #tls: StreamAnalyzer | undefined;
   readonly #table: FlowTable;
   readonly #pool: SegmentPool;
   readonly #triesMax: number;
@@ -57,20 +64,17 @@ export class Recognition {
   /** Direction of the block that `takeHeld` took. */
   takenDirection = 0;
 
-  constructor(
-    options: DecoderOptions,
-    analyzers: { readonly modbus: StreamAnalyzer; readonly opcua: StreamAnalyzer },
-    table: FlowTable,
-    pool: SegmentPool,
-  ) {
+  constructor(options: DecoderOptions, analyzers: Analyzers, table: FlowTable, pool: SegmentPool) {
     const directions = table.flowsMax * SIDES;
     this.#modbus = analyzers.modbus;
     this.#opcua = analyzers.opcua;
+    this.#tls = analyzers.tls;
     this.#table = table;
     this.#pool = pool;
     this.#triesMax = Math.min(options.recognitionTriesMax, 255);
     this.#heldBlocksMax = Math.floor(options.reassemblyBlocksMax * HELD_POOL_SHARE);
     for (const port of options.modbusPorts) this.#portBits[port] |= PORT_MODBUS;
+    for (const port of options.modbusTlsPorts) this.#portBits[port] |= PORT_TLS;
     for (const port of options.opcuaPorts) this.#portBits[port] |= PORT_OPCUA;
     this.#first = new Int32Array(directions).fill(BLOCK_NONE);
     this.#last = new Int32Array(directions).fill(BLOCK_NONE);
@@ -81,7 +85,7 @@ export class Recognition {
 
   /** Whether the port of this side is one that the configuration gives to the protocol. */
   isServerPort(row: number, side: number, protocol: number): boolean {
-    const bit = protocol === FLOW_MODBUS ? PORT_MODBUS : PORT_OPCUA;
+    const bit = protocol === FLOW_TLS ? PORT_TLS | PORT_MODBUS : PORT_OF[protocol];
     return (this.#portBits[this.#table.portOf(row, side)] & bit) !== 0;
   }
 
@@ -106,7 +110,7 @@ export class Recognition {
     return this.#settle(
       direction,
       origin,
-      this.#recognize(direction, ports),
+      this.#recognize(direction, ports, origin.isDatagram),
       bytes,
       offset,
       length,
@@ -172,7 +176,7 @@ export class Recognition {
     return this.#settle(
       direction,
       origin,
-      this.#recognize(direction, ports),
+      this.#recognize(direction, ports, origin.isDatagram),
       bytes,
       offset,
       length,
@@ -193,6 +197,8 @@ export class Recognition {
         return VERDICT_MODBUS;
       case ANSWER_OPCUA:
         return VERDICT_OPCUA;
+      case ANSWER_TLS:
+        return VERDICT_TLS;
       case ANSWER_NO:
         break;
       default:
@@ -205,13 +211,18 @@ export class Recognition {
     return VERDICT_NO;
   }
 
-  #recognize(direction: number, ports: number): Answer {
-    const opcua = this.#opcua.recognize(
-      this.judgedBytes,
-      this.judgedOffset,
-      this.judgedLength,
-      (ports & PORT_OPCUA) !== 0,
-    );
+  #recognize(direction: number, ports: number, isDatagram: boolean): Answer {
+    const tls = isDatagram ? RECOGNIZED_NO : this.#recognizeTls(ports);
+    if (tls === RECOGNIZED_YES) return ANSWER_TLS;
+    // OPC UA has no connections over UDP.
+    const opcua = isDatagram
+      ? RECOGNIZED_NO
+      : this.#opcua.recognize(
+          this.judgedBytes,
+          this.judgedOffset,
+          this.judgedLength,
+          (ports & PORT_OPCUA) !== 0,
+        );
     if (opcua === RECOGNIZED_YES) return ANSWER_OPCUA;
     const modbus = this.#modbus.recognize(
       this.judgedBytes,
@@ -230,7 +241,18 @@ export class Recognition {
         ? ANSWER_MODBUS
         : ANSWER_MODBUS_TENTATIVE;
     }
-    return opcua === RECOGNIZED_NO && modbus === RECOGNIZED_NO ? ANSWER_NO : ANSWER_MORE;
+    const isOver = opcua === RECOGNIZED_NO && modbus === RECOGNIZED_NO && tls === RECOGNIZED_NO;
+    return isOver ? ANSWER_NO : ANSWER_MORE;
+  }
+
+  #recognizeTls(ports: number): RecognitionAnswer {
+    if ((ports & (PORT_TLS | PORT_MODBUS)) === 0 || this.#tls === undefined) return RECOGNIZED_NO;
+    return this.#tls.recognize(
+      this.judgedBytes,
+      this.judgedOffset,
+      this.judgedLength,
+      (ports & PORT_TLS) !== 0,
+    );
   }
 
   /** Do the held bytes of the other direction and these belong together? */
@@ -260,7 +282,10 @@ export class Recognition {
   ): boolean {
     if (this.#heldBytes[direction] + length > HELD_BYTES_MAX) return false;
     const last = this.#last[direction];
-    if (last !== BLOCK_NONE && !this.#wantsBlock(direction)) {
+    const isJoined = last !== BLOCK_NONE && !this.#wantsBlock(direction);
+    // A datagram stays one: the next call must not find two in a row.
+    if (isJoined && origin.isDatagram) return false;
+    if (isJoined) {
       this.#pool.append(last, origin, bytes, offset, length);
     } else {
       if (this.#heldBlocks >= this.#heldBlocksMax) return false;
@@ -314,4 +339,5 @@ const ANSWER_MODBUS = 2;
 const ANSWER_OPCUA = 3;
 const ANSWER_MODBUS_TENTATIVE = 4;
 const ANSWER_OPCUA_TENTATIVE = 5;
-type Answer = 0 | 1 | 2 | 3 | 4 | 5;
+const ANSWER_TLS = 6;
+type Answer = 0 | 1 | 2 | 3 | 4 | 5 | 6;

@@ -11,6 +11,8 @@ export class ReorderLists {
   readonly #first: Int32Array;
   readonly #counts: Uint16Array;
   #directionsUsed = 0;
+  /** Set where a copy of what waits had other bytes; whoever reads it clears it. */
+  isDiffering = false;
 
   constructor(directions: number, blocksPerDirectionMax: number, pool: SegmentPool) {
     this.pool = pool;
@@ -104,7 +106,10 @@ export class ReorderLists {
       after = this.pool.next[after];
     }
     // A copy of what waits already, as mirrors that show each frame twice send it.
-    if (before !== BLOCK_NONE && this.#isWithin(before, sequence, length)) return true;
+    if (before !== BLOCK_NONE && this.#isWithin(before, sequence, length)) {
+      this.isDiffering ||= this.#isOther(before, sequence, bytes, offset, length);
+      return true;
+    }
     if (this.#counts[direction] >= this.#blocksPerDirectionMax) return false;
     const block = this.pool.take(sequence, origin, bytes, offset, length);
     if (block === BLOCK_NONE) return false;
@@ -117,6 +122,20 @@ export class ReorderLists {
     }
     this.#counts[direction]++;
     return true;
+  }
+
+  #isOther(
+    block: number,
+    sequence: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
+    const from = this.offsetOf(block) + ((sequence - this.pool.sequence[block]) | 0);
+    for (let index = 0; index < length; index++) {
+      if (this.pool.bytes[from + index] !== bytes[offset + index]) return true;
+    }
+    return false;
   }
 
   #isWithin(block: number, sequence: number, length: number): boolean {

@@ -41,6 +41,7 @@ export function createSegmentContext(): SegmentContext {
     frameAddress: -0.5,
     frameBytes: 0,
     isDatagram: false,
+    isFragmented: false,
   };
 }
 

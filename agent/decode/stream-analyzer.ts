@@ -36,6 +36,8 @@ export interface SegmentContext {
   frameBytes: number;
   /** Datagram of UDP: messages never continue in the next call. */
   isDatagram: boolean;
+  /** The IP packet came in pieces (anomaly `fragmentedByIp`). */
+  isFragmented?: boolean;
 }
 
 export interface StreamAnalyzer {

@@ -6,7 +6,14 @@ import type { DecodeCounters, DecodeSink } from '../../protocols/decode-sink.ts'
 import { CLIENT_TO_SERVER, SERVER_TO_CLIENT } from '../../protocols/flow.ts';
 import { createFlowFacts } from './create-flow-facts.ts';
 import { WORTH_LEAST } from './flow-lists.ts';
-import { FLOW_MODBUS, FLOW_UNDECIDED, type FlowTable, SIDE_UNKNOWN } from './flow-table.ts';
+import {
+  FLOW_MODBUS,
+  FLOW_OPCUA,
+  FLOW_TLS,
+  FLOW_UNDECIDED,
+  type FlowTable,
+  SIDE_UNKNOWN,
+} from './flow-table.ts';
 import { type Recognition, VERDICT_HELD, VERDICT_NO } from './recognition.ts';
 import { decideRoles, type Roles } from './roles.ts';
 import { copyOrigin, createSegmentContext } from './segment-origin.ts';
@@ -22,6 +29,8 @@ import type { InOrderSink } from './tcp-sequences.ts';
 export interface Analyzers {
   readonly modbus: StreamAnalyzer;
   readonly opcua: StreamAnalyzer;
+  /** Without one, encrypted Modbus is left alone. */
+  readonly tls?: StreamAnalyzer;
 }
 
 export class StreamDelivery implements InOrderSink {
@@ -30,6 +39,7 @@ export class StreamDelivery implements InOrderSink {
   readonly #pool: SegmentPool;
   readonly #modbus: StreamAnalyzer;
   readonly #opcua: StreamAnalyzer;
+  readonly #tls: StreamAnalyzer | undefined;
   readonly #sink: DecodeSink;
   readonly #counters: DecodeCounters;
   readonly #context: SegmentContext;
@@ -50,6 +60,7 @@ export class StreamDelivery implements InOrderSink {
     this.#pool = pool;
     this.#modbus = analyzers.modbus;
     this.#opcua = analyzers.opcua;
+    this.#tls = analyzers.tls;
     this.#context = context;
     this.#sink = sink;
     this.#counters = counters;
@@ -112,10 +123,13 @@ export class StreamDelivery implements InOrderSink {
       context.direction = SERVER_TO_CLIENT;
     }
     // Two call sites instead of one, so that each stays monomorphic.
-    if (this.#table.state[row] === FLOW_MODBUS) {
+    const state = this.#table.state[row];
+    if (state === FLOW_MODBUS) {
       this.#modbus.segment(context, bytes, offset, length);
-    } else {
+    } else if (state === FLOW_OPCUA) {
       this.#opcua.segment(context, bytes, offset, length);
+    } else {
+      this.#tls?.segment(context, bytes, offset, length);
     }
   }
 
@@ -156,7 +170,7 @@ export class StreamDelivery implements InOrderSink {
 
   /** The client by the bytes of the side that was recognised, or else by the other side's. */
   #contentSide(row: number, side: number, protocol: number): number {
-    const analyzer = protocol === FLOW_MODBUS ? this.#modbus : this.#opcua;
+    const analyzer = this.#analyzerFor(protocol);
     const judged = this.#recognition;
     const sender = analyzer.senderOf(judged.judgedBytes, judged.judgedOffset, judged.judgedLength);
     if (sender !== SENDER_UNKNOWN) return sender === SENDER_CLIENT ? side : side ^ 1;
@@ -183,6 +197,11 @@ export class StreamDelivery implements InOrderSink {
   }
 
   #analyzerOf(row: number): StreamAnalyzer {
-    return this.#table.state[row] === FLOW_MODBUS ? this.#modbus : this.#opcua;
+    return this.#analyzerFor(this.#table.state[row]);
+  }
+
+  #analyzerFor(protocol: number): StreamAnalyzer {
+    if (protocol === FLOW_TLS && this.#tls !== undefined) return this.#tls;
+    return protocol === FLOW_OPCUA ? this.#opcua : this.#modbus;
   }
 }

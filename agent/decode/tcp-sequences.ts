@@ -82,6 +82,13 @@ export class TcpSequences {
     return this.#reorder.directionsUsed + this.#aheadCount === 0;
   }
 
+  /** Whether a segment since the last call differed from its copy that waits behind a hole. */
+  takeDiffering(): boolean {
+    const isDiffering = this.#reorder.isDiffering;
+    if (isDiffering) this.#reorder.isDiffering = false;
+    return isDiffering;
+  }
+
   isUnknown(direction: number): boolean {
     return (this.status[direction] & STATUS_UNKNOWN) !== 0;
   }

@@ -17,6 +17,7 @@ import {
 } from '../../protocols/link/tcp.ts';
 import type { DecoderOptions } from './decoder-options.ts';
 import { type FlowTable, SIDE_UNKNOWN, SIDES } from './flow-table.ts';
+import type { RecentSegments } from './recent-segments.ts';
 import type { SegmentPool } from './segment-pool.ts';
 import type { SegmentContext } from './stream-analyzer.ts';
 import {
@@ -43,6 +44,8 @@ export class TcpStreams {
   readonly #sink: InOrderSink;
   readonly #context: SegmentContext;
   readonly #sequences: TcpSequences;
+  readonly #recent: RecentSegments;
+  readonly #onDiffering: (direction: number) => void;
   readonly #status: Uint8Array;
   readonly #next: Int32Array;
   readonly #initial: Int32Array;
@@ -55,11 +58,15 @@ export class TcpStreams {
     context: SegmentContext,
     counters: DecodeCounters,
     sink: InOrderSink,
+    recent: RecentSegments,
+    onDiffering: (direction: number) => void,
   ) {
     const directions = table.flowsMax * SIDES;
     this.#table = table;
     this.#sink = sink;
     this.#context = context;
+    this.#recent = recent;
+    this.#onDiffering = onDiffering;
     this.#sequences = new TcpSequences(directions, options, pool, context, counters, sink);
     this.#status = this.#sequences.status;
     this.#next = this.#sequences.next;
@@ -69,7 +76,7 @@ export class TcpStreams {
 
   /**
    * One segment: its header at `tcp`, its payload in `bytes[payload, end)`; `cutBytes` more were
-   * sent and cut off by the snap length.
+   * sent and cut off by the snap length. False when it is the copy of the frame before.
    */
   segment(
     direction: number,
@@ -78,26 +85,33 @@ export class TcpStreams {
     payload: number,
     end: number,
     cutBytes: number,
-  ): void {
+  ): boolean {
     const flags = bytes[tcp + TCP_FLAGS];
     const sequence = int32At(bytes, tcp + TCP_SEQUENCE);
-    if (
+    const isUnusual =
       (flags & TCP_TELLING) !== TCP_ACK ||
       cutBytes > 0 ||
       this.#status[direction] !== 0 ||
-      this.#next[direction] !== sequence
-    ) {
-      this.#unusual(direction, bytes, tcp, payload, end, cutBytes);
-      return;
+      this.#next[direction] !== sequence;
+    if (isUnusual || payload >= end) {
+      if (this.#recent.isCopy(direction, bytes, tcp, end, this.#context.timeUs)) return false;
     }
+    if (isUnusual) {
+      this.#unusual(direction, bytes, tcp, payload, end, cutBytes);
+      this.#recent.note(direction, bytes, tcp, payload, end);
+      return true;
+    }
+    this.#recent.note(direction, bytes, tcp, payload, end);
     this.#acknowledge(direction ^ 1, int32At(bytes, tcp + TCP_ACKNOWLEDGMENT));
     if (payload < end) this.#sequences.deliver(direction, bytes, payload, end - payload);
+    return true;
   }
 
   /** A row is new: nothing of the flow before is left. */
   begin(row: number): void {
     for (let direction = row * SIDES; direction < (row + 1) * SIDES; direction++) {
       this.#sequences.forget(direction);
+      this.#recent.forget(direction);
       this.#isSynSeen[direction] = 0;
       this.#status[direction] = STATUS_UNKNOWN;
     }
@@ -162,12 +176,30 @@ export class TcpStreams {
     length: number,
     cutBytes: number,
   ): void {
+    this.#compare(direction, sequence, bytes, offset, length);
     if (!this.#sequences.place(direction, sequence, bytes, offset, length, cutBytes)) {
       // A connection whose beginning we missed has taken the same ports.
       this.#restart(direction);
       this.#sequences.place(direction, sequence, bytes, offset, length, cutBytes);
     }
+    if (this.#sequences.takeDiffering()) this.#onDiffering(direction);
     this.#checkFin(direction);
+  }
+
+  /** Bytes that came before must be the same ones again. */
+  #compare(
+    direction: number,
+    sequence: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    if (this.#sequences.isUnknown(direction)) return;
+    const behind = (this.#next[direction] - sequence) | 0;
+    // One byte before the next is a keep-alive, and its byte is anything (RFC 9293 3.8.4).
+    if (behind <= 0 || (behind === 1 && length === 1)) return;
+    const isDiffering = this.#recent.isDiffering(direction, sequence, bytes, offset, length);
+    if (isDiffering) this.#onDiffering(direction);
   }
 
   /** The SYN of either side; false when it repeats one that was seen. */

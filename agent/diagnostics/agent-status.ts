@@ -12,6 +12,9 @@ export interface InterfaceStatus {
   readonly framesDropped: number;
   readonly framesTruncated: number;
   readonly bytesSeen: number;
+  /** Serial lines only: bytes that belonged to no frame, and bytes that the driver lost. */
+  readonly bytesNotFramed?: number;
+  readonly bytesMissed?: number;
   /** Seconds since the last frame; absent when none has come. */
   readonly lastFrameAgeSeconds?: number;
 }

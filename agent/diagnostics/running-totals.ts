@@ -14,6 +14,9 @@ export interface InterfaceTotals {
   framesDropped: number;
   framesTruncated: number;
   bytesSeen: number;
+  /** Serial lines only. */
+  bytesNotFramed?: number;
+  bytesMissed?: number;
   linkUp: boolean;
   /** Capture time of the last interval in which a frame came, UTC µs; 0 when none has. */
   lastFrameUs: number;
@@ -63,6 +66,10 @@ export class RunningTotals {
       totals.framesTruncated += coverage.framesTruncated;
       totals.bytesSeen += coverage.bytesSeen;
       totals.linkUp = coverage.linkUp;
+      if (coverage.bytesNotFramed !== undefined) {
+        totals.bytesNotFramed = (totals.bytesNotFramed ?? 0) + coverage.bytesNotFramed;
+        totals.bytesMissed = (totals.bytesMissed ?? 0) + (coverage.bytesMissed ?? 0);
+      }
       if (coverage.framesSeen > 0) totals.lastFrameUs = report.toUs;
     }
     for (const change of report.detections) {

@@ -32,9 +32,17 @@ function interfaceLine(each: InterfaceStatus): string {
   const age = each.lastFrameAgeSeconds;
   return (
     `  ${each.interfaceName.padEnd(9)}${each.linkUp ? 'up' : 'DOWN'}, ${each.role}: ` +
-    `${each.framesSeen} frames, ${each.framesDropped} dropped, ${each.framesTruncated} cut, ` +
+    `${each.framesSeen} frames, ${lostText(each)}, ` +
     `last ${age === undefined ? 'never' : `${span(age)} ago`}`
   );
+}
+
+/** A serial line loses bytes, not frames. */
+function lostText(each: InterfaceStatus): string {
+  if (each.bytesNotFramed === undefined) {
+    return `${each.framesDropped} dropped, ${each.framesTruncated} cut`;
+  }
+  return `${each.bytesNotFramed} bytes in no frame, ${each.bytesMissed ?? 0} bytes lost`;
 }
 
 function captureLine(status: AgentStatus): string {

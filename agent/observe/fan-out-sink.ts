@@ -1,8 +1,14 @@
 /** Hands everything to two sinks in turn; only where records are written beside observing. */
-import type { DecodeSink, MalformedMessage, StreamGap } from '../../protocols/decode-sink.ts';
+import type {
+  DecodeSink,
+  DifferingOverlap,
+  MalformedMessage,
+  StreamGap,
+} from '../../protocols/decode-sink.ts';
 import type { FlowFacts } from '../../protocols/flow.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import type { OpcuaTransaction, OpcuaTransportMessage } from '../../protocols/opcua/transaction.ts';
+import type { TlsConnection } from '../../protocols/tls/tls-connection.ts';
 
 export class FanOutSink implements DecodeSink {
   readonly #first: DecodeSink;
@@ -36,6 +42,16 @@ export class FanOutSink implements DecodeSink {
   gap(gap: StreamGap): void {
     this.#first.gap(gap);
     this.#second.gap(gap);
+  }
+
+  tlsConnection(connection: TlsConnection): void {
+    this.#first.tlsConnection?.(connection);
+    this.#second.tlsConnection?.(connection);
+  }
+
+  overlapDiffers(overlap: DifferingOverlap): void {
+    this.#first.overlapDiffers?.(overlap);
+    this.#second.overlapDiffers?.(overlap);
   }
 
   flowEnded(flow: FlowFacts): void {

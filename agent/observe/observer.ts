@@ -42,7 +42,7 @@ import { isOpcuaWrite, SERVICE_NAMES, serviceNumber } from './opcua-services.ts'
 import { CELL_WORDS } from './subject-cells.ts';
 import { tableUses, trafficOf, trafficSince } from './traffic-counts.ts';
 
-export type InterfaceRole = 'mirror' | 'tapA' | 'tapB' | 'host';
+export type InterfaceRole = 'mirror' | 'tapA' | 'tapB' | 'host' | 'serial';
 
 export interface ObservedInterface {
   readonly name: string;

@@ -60,7 +60,7 @@ function records(
   return text.split('\n').slice(0, -1);
 }
 
-test('a poll is the record that FIELDS.md section 0 shows', () => {
+test('a poll is the record of FIELDS.md section 0, with the header of section 1.1', () => {
   const [line] = records(
     (writer) => writer.modbusTransaction(madeModbus('0300640002', '030402000007')),
     [{ name: 'eth1' }],
@@ -90,6 +90,7 @@ test('a poll is the record that FIELDS.md section 0 shows', () => {
     roleConfidence: 1,
     transport: 'tcp',
     transactionId: 17,
+    protocolId: 0,
     unitId: 3,
     functionCode: 3,
     functionName: 'readHoldingRegisters',
@@ -97,8 +98,8 @@ test('a poll is the record that FIELDS.md section 0 shows', () => {
     access: 'read',
     object: 'holdingRegister',
     matched: true,
-    request: { pduBytes: 5, address: 100, quantity: 2 },
-    response: { pduBytes: 6, byteCount: 4, registers: [512, 7] },
+    request: { pduBytes: 5, lengthBytes: 6, address: 100, quantity: 2 },
+    response: { pduBytes: 6, lengthBytes: 7, byteCount: 4, registers: [512, 7] },
     frames: { request: [41], response: [42] },
     anomalies: [],
     decode: { status: 'ok', confidence: 1 },

@@ -11,6 +11,8 @@ import { modbusRecordFields } from '../../protocols/modbus/record.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import { opcuaTransactionFields, opcuaTransportFields } from '../../protocols/opcua/record.ts';
 import type { OpcuaTransaction, OpcuaTransportMessage } from '../../protocols/opcua/transaction.ts';
+import { tlsRecordFields } from '../../protocols/tls/record-fields.ts';
+import type { TlsConnection } from '../../protocols/tls/tls-connection.ts';
 import { escapeJson } from '../platform/wire-text.ts';
 import { type FlowText, flowText } from './record-flow-text.ts';
 
@@ -99,11 +101,24 @@ export class RecordWriter implements DecodeSink {
     const { bytes, protocol, flow, anomalies } = message;
     const [request, response] = momentsOf(message);
     this.#line(protocol, 'malformed', flow, request, response, -1, {
-      ...(protocol === 'modbus' ? { transport: flow.ipProtocol } : {}),
+      ...(protocol === 'modbus' ? { transport: flow.transport ?? flow.ipProtocol } : {}),
       anomalies,
       bytesBase64: base64At(bytes, 0, bytes.length),
       ...framesOf(request, response),
       decode: { status: 'malformed', confidence: 0.9 },
+    });
+  }
+
+  tlsConnection(connection: TlsConnection): void {
+    const { flow, firstTimeUs, lastTimeUs, frameNumber, client, server } = connection;
+    const request = { timeUs: client.recordsCount > 0 ? firstTimeUs : -1, frameNumber };
+    const response = { timeUs: server.recordsCount > 0 ? lastTimeUs : -1, frameNumber: 0 };
+    this.#line('modbus', 'transportMessage', flow, request, response, -1, {
+      ...tlsRecordFields(connection, this.#options.digest),
+      ...framesOf(request, NOT_SEEN),
+      ...sidednessOf(flow),
+      anomalies: [],
+      decode: { status: 'partial', confidence: 1 },
     });
   }
 
@@ -144,8 +159,9 @@ export class RecordWriter implements DecodeSink {
     if (response.timeUs >= 0) line += `,"responseTimeUs":${response.timeUs}`;
     if (rttUs >= 0) line += `,"rttMs":${rttUs / 1000}`;
     line += this.#flowText(flow);
-    const bytesMissed = flow.clientBytesMissed + flow.serverBytesMissed;
-    if (flow.gapsCount > 0) line += `,"gapsCount":${flow.gapsCount},"bytesMissed":${bytesMissed}`;
+    const { line: serialLine } = flow;
+    if (serialLine !== undefined) line += `,"bytesNotFramed":${serialLine.bytesNotFramed}`;
+    line += gapText(flow) + redundancyText(flow);
     this.#piece += `${line},${escapeJson(JSON.stringify(fields)).slice(1)}\n`;
     if (this.#piece.length >= RECORD_PIECE_CHARACTERS) this.flush();
   }
@@ -159,6 +175,23 @@ export class RecordWriter implements DecodeSink {
     this.#flows.set(flow.flowNumber, made);
     return made.text;
   }
+}
+
+/** Bytes never seen: of the flow, and of each side, so far. */
+function gapText(flow: FlowFacts): string {
+  const { gapsCount, clientBytesMissed, serverBytesMissed } = flow;
+  const bytesMissed = clientBytesMissed + serverBytesMissed;
+  if (gapsCount === 0 && bytesMissed === 0) return '';
+  return (
+    `,"gapsCount":${gapsCount},"bytesMissed":${bytesMissed}` +
+    `,"clientBytesMissed":${clientBytesMissed},"serverBytesMissed":${serverBytesMissed}`
+  );
+}
+
+/** Of the frame that completed the record. */
+function redundancyText({ prp, hsr }: FlowFacts): string {
+  const fields = { ...(prp !== undefined && { prp }), ...(hsr !== undefined && { hsr }) };
+  return prp === undefined && hsr === undefined ? '' : `,${JSON.stringify(fields).slice(1, -1)}`;
 }
 
 function momentsOf(message: Moment & { readonly fromClient: boolean }): [Moment, Moment] {
@@ -180,8 +213,15 @@ function sidednessOf(flow: FlowFacts): { oneSided?: 'clientOnly' | 'serverOnly' 
   return {};
 }
 
+/** On serial lines nobody answers unit 0 (MODBUS over Serial Line V1.02, section 2.1). */
+function isBroadcast({ flow, unitId, requestPdu }: ModbusTransaction): boolean {
+  const { transport } = flow;
+  const isSerial = transport !== undefined && transport !== 'tls';
+  return isSerial && unitId === 0 && requestPdu.length > 0;
+}
+
 function statusOf(transaction: ModbusTransaction, anomalies: readonly Anomaly[]): string {
   if (anomalies.some((anomaly) => anomaly.name === 'pduTruncated')) return 'partial';
-  if (transaction.matched) return 'ok';
+  if (transaction.matched || isBroadcast(transaction)) return 'ok';
   return transaction.requestPdu.length > 0 ? 'unmatchedRequest' : 'unmatchedResponse';
 }

@@ -39,6 +39,12 @@ export class SiteDigest implements Digest {
       .digest('hex');
   }
 
+  sha1(bytes: Uint8Array, offset: number, length: number): string {
+    return createHash('sha1')
+      .update(bytes.subarray(offset, offset + length))
+      .digest('hex');
+  }
+
   /** Two FNV-1a runs over secret seeds: 64 bits, which nobody outside can steer to collide. */
   #fingerprint(bytes: Uint8Array, offset: number, length: number): string {
     let first = this.#seed.readInt32LE(0);

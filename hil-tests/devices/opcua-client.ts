@@ -2,6 +2,7 @@
  * An OPC UA client (by node-opcua): `node opcua-client.ts --port 4840 --directory DIR --role ...`.
  * `hmi`: browses once, then subscribes to the level, reads, writes the set-point, calls a method.
  * `reader`: reads only. `stranger`: signs in with a wrong password in clear text, and is refused.
+ * `--mode Sign|SignAndEncrypt` for a protected channel.
  */
 import { join } from 'node:path';
 import {
@@ -16,6 +17,7 @@ import {
   UserTokenType,
 } from 'node-opcua';
 import { deviceArguments, endWith, numberArgument, say } from './device.ts';
+import { securityMode } from './opcua-security-mode.ts';
 
 const READS_PER_WRITE = 8;
 const READS_PER_CALL = 40;
@@ -23,14 +25,15 @@ const PUBLISHING_INTERVAL_MS = 250;
 
 const given = deviceArguments();
 const role = given.role ?? 'hmi';
+const mode = securityMode(given.mode);
 const intervalMs = numberArgument(given, 'interval-ms', 200);
 const endpointUrl = `opc.tcp://${given.host ?? '127.0.0.1'}:${given.port ?? '4840'}/plant`;
 const client = OPCUAClient.create({
   applicationName: `bench-${role}`,
   applicationUri: `urn:bench:${role}`,
   endpointMustExist: false,
-  securityMode: MessageSecurityMode.None,
-  securityPolicy: SecurityPolicy.None,
+  securityMode: MessageSecurityMode[mode],
+  securityPolicy: mode === 'None' ? SecurityPolicy.None : SecurityPolicy.Basic256Sha256,
   connectionStrategy: { maxRetry: 3, initialDelay: 200, maxDelay: 1000 },
   // Given its own store, the library doesn't write one below the user's home.
   clientCertificateManager: new OPCUACertificateManager({

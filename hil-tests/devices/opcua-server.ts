@@ -1,8 +1,8 @@
 /**
  * An OPC UA server (by node-opcua) that plays a pump:
  * `node opcua-server.ts --port 0 --directory DIR`. Certificates and trust lists lie in DIR and
- * nowhere else. `Pump1.Level` changes by a fixed rule that a test can know (`{"set":...}` lines
- * tell each value), `Pump1.Setpoint` may be written, `Pump1.Start` may be called, and only the user
+ * nowhere else; `--mode Sign` or `SignAndEncrypt` offers that one alone. `Pump1.Level` changes by
+ * a fixed rule (`{"set":...}` lines tell each value), `Pump1.Setpoint` may be written, `Pump1.Start` may be called, and only the user
  * `operator` with the password given by --password may sign in by name.
  */
 import { mkdirSync } from 'node:fs';
@@ -19,11 +19,13 @@ import {
   Variant,
 } from 'node-opcua';
 import { deviceArguments, endWith, numberArgument, say } from './device.ts';
+import { securityMode } from './opcua-security-mode.ts';
 
 const LEVEL_INTERVAL_MS = 200;
 
 const given = deviceArguments();
 const directory = given.directory ?? '.';
+const mode = securityMode(given.mode);
 mkdirSync(directory, { recursive: true });
 const certificates = (name: string) =>
   new OPCUACertificateManager({
@@ -42,8 +44,8 @@ const server = new OPCUAServer({
     isValidUser: (user: string, password: string) =>
       user === 'operator' && password === (given.password ?? 'bench-only'),
   },
-  securityPolicies: [SecurityPolicy.None],
-  securityModes: [MessageSecurityMode.None],
+  securityPolicies: [mode === 'None' ? SecurityPolicy.None : SecurityPolicy.Basic256Sha256],
+  securityModes: [MessageSecurityMode[mode]],
   serverCertificateManager: certificates('server-pki'),
   userCertificateManager: certificates('user-pki'),
 });

@@ -4,8 +4,8 @@
  */
 import type { BenchProcess } from '../bench-process.ts';
 import type { Host } from './host.ts';
-import type { SerialBus } from './serial-bus.ts';
 import type { Sensor, SensorUplink } from './sensor.ts';
+import type { SerialBus } from './serial-bus.ts';
 
 /** Who may stand on the plant network. `plc2` and `hmi2` replace the first ones. */
 export type PlaceName =

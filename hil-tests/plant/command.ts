@@ -9,13 +9,15 @@ const PATIENCE_MS = 60_000;
 const OUTPUT_BYTES_MAX = 16 * 2 ** 20;
 
 /** Debian keeps these programs where an ordinary user's PATH doesn't look. */
-export const BENCH_PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+export function benchPath(): string {
+  return `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+}
 
 /** Standard output of a command that must succeed; `input` goes to its standard input. */
 export function command(words: readonly string[], input = ''): Promise<string> {
   const [program, ...rest] = words;
   const options = {
-    env: { ...process.env, PATH: BENCH_PATH },
+    env: { ...process.env, PATH: benchPath() },
     timeout: PATIENCE_MS,
     maxBuffer: OUTPUT_BYTES_MAX,
   };

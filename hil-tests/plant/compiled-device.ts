@@ -10,6 +10,15 @@ import { command } from './command.ts';
 export async function compiledDevice(name: string, folder: string): Promise<string> {
   const source = join(ROOT, 'hil-tests/devices', `${name}.c`);
   const program = join(folder, name);
-  await command(['gcc', '-O1', '-Wall', '-I/usr/include/modbus', '-o', program, source, '-lmodbus']);
+  await command([
+    'gcc',
+    '-O1',
+    '-Wall',
+    '-I/usr/include/modbus',
+    '-o',
+    program,
+    source,
+    '-lmodbus',
+  ]);
   return program;
 }

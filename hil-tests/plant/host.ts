@@ -5,8 +5,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BenchProcess, type StartOptions } from '../bench-process.ts';
-import { BENCH_PATH, command } from './command.ts';
-import { deviceWords } from './program.ts';
+import { benchPath, command } from './command.ts';
+import { deviceWords, fieldtapWords } from './program.ts';
 
 export interface Host {
   readonly name: string;
@@ -16,6 +16,8 @@ export interface Host {
   readonly isLocal: boolean;
   /** The words that run `words` there, for whoever starts the process itself. */
   words(words: readonly string[]): readonly string[];
+  /** The words of `fieldtap ARGUMENTS`, as it is installed there. */
+  fieldtapWords(words: readonly string[]): readonly string[];
   /** The words of a device program of hil-tests/devices, as they are installed there. */
   deviceWords(file: string, words: readonly string[]): readonly string[];
   /** Runs a short command to its end; rejects when it fails. */
@@ -42,6 +44,10 @@ export class NamespaceHost implements Host {
     return ['ip', 'netns', 'exec', this.namespace, ...words];
   }
 
+  fieldtapWords(words: readonly string[]): readonly string[] {
+    return fieldtapWords(...words);
+  }
+
   deviceWords(file: string, words: readonly string[]): readonly string[] {
     return deviceWords(file, ...words);
   }
@@ -51,7 +57,7 @@ export class NamespaceHost implements Host {
   }
 
   start(words: readonly string[], options: StartOptions = {}): BenchProcess {
-    const env = { PATH: BENCH_PATH, ...options.env };
+    const env = { PATH: benchPath(), ...options.env };
     return new BenchProcess(this.words(words), { ...options, env });
   }
 
@@ -96,6 +102,15 @@ export class SshHost implements Host {
   words(words: readonly string[]): readonly string[] {
     const remote = words.map(shellQuoted).join(' ');
     return ['ssh', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=10', this.#destination, remote];
+  }
+
+  fieldtapWords(words: readonly string[]): readonly string[] {
+    if (process.env.HIL_BINARY) return fieldtapWords(...words);
+    return [
+      `${this.#checkout}/node_modules/.bin/node`,
+      `${this.#checkout}/agent/main.ts`,
+      ...words,
+    ];
   }
 
   deviceWords(file: string, words: readonly string[]): readonly string[] {

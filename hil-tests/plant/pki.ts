@@ -56,7 +56,16 @@ export class CertificateAuthority {
     }
     await this.#newKey(pair.key);
     const request = this.#path(`${name}.csr`);
-    await this.#openssl('req', '-new', '-key', pair.key, '-subj', subject(commonName), '-out', request);
+    await this.#openssl(
+      'req',
+      '-new',
+      '-key',
+      pair.key,
+      '-subj',
+      subject(commonName),
+      '-out',
+      request,
+    );
     const extensions = this.#path(`${name}.ext`);
     const { ipAddress } = options;
     writeFileSync(extensions, ipAddress === undefined ? '' : `subjectAltName=IP:${ipAddress}\n`);

@@ -7,7 +7,6 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { type BenchProcess, eventually } from '../bench-process.ts';
 import type { Host } from './host.ts';
-import { fieldtapWords } from './program.ts';
 
 const ANSWER_MS = 5000;
 /** A loaded machine takes long to load the program. */
@@ -110,7 +109,10 @@ export class Sensor {
   async start(options: SensorStart = {}): Promise<number> {
     await this.host.writeFile(this.configPath, this.#configText());
     const beganMs = performance.now();
-    const words = [...(options.before ?? []), ...fieldtapWords('run', '--config', this.configPath)];
+    const words = [
+      ...(options.before ?? []),
+      ...this.host.fieldtapWords(['run', '--config', this.configPath]),
+    ];
     this.#process = this.host.start(words, { env: options.env ?? {} });
     const process = this.#process;
     await eventually(
@@ -172,7 +174,7 @@ export class Sensor {
 
   /** The socket is on the other machine: the program itself asks there. */
   async #askRemote(socketPath: string): Promise<string | undefined> {
-    const words = fieldtapWords('status', '--json', '--socket', socketPath);
+    const words = this.host.fieldtapWords(['status', '--json', '--socket', socketPath]);
     return this.host.run(...words).catch(() => undefined);
   }
 

@@ -9,7 +9,7 @@ import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../bench-process.ts';
-import { BENCH_PATH } from './command.ts';
+import { benchPath } from './command.ts';
 
 export type Station = 'client' | 'server' | 'tap';
 const STATIONS: readonly Station[] = ['client', 'server', 'tap'];
@@ -84,7 +84,7 @@ export class VirtualSerialBus implements SerialBus {
   async #addPort(station: Station): Promise<void> {
     const path = this.path(station);
     const words = [`PTY,link=${path},raw,echo=0`, 'STDIO'];
-    const env = { ...process.env, PATH: BENCH_PATH };
+    const env = { ...process.env, PATH: benchPath() };
     const socat = spawn('socat', words, { stdio: ['pipe', 'pipe', 'ignore'], env });
     socat.stdin?.on('error', () => {});
     await eventually(() => (existsSync(path) ? true : undefined), `the terminal ${path}`);

@@ -4,7 +4,7 @@
  * counter, and what the switch receives from it.
  */
 import type { NamespaceHost } from './host.ts';
-import { PYTHON } from './prp-lans.ts';
+import { PYTHON } from './mirror-rewriter.ts';
 import { type CableEnd, ipIn, portCounters } from './virtual-network.ts';
 
 const TABLE = 'sensor_silence';

@@ -44,12 +44,16 @@ export class VirtualNetwork {
   }
 
   /** Both ends are made, without offloads; they are still down. */
-  async addCable(left: CableEnd, right: CableEnd, macAddress?: string): Promise<void> {
+  async addCable(left: CableEnd, right: CableEnd): Promise<void> {
     const words = ['ip', 'link', 'add', left.port, 'netns', left.namespace];
-    if (macAddress !== undefined) words.push('address', macAddress);
-    words.push('type', 'veth', 'peer', 'name', right.port, 'netns', right.namespace);
-    await command(words);
+    await command([...words, 'type', 'veth', 'peer', 'name', right.port, 'netns', right.namespace]);
     await Promise.all([left, right].map(plain));
+  }
+
+  /** Kills what runs there and removes its cables with it. */
+  async removeHost({ namespace }: NamespaceHost): Promise<void> {
+    this.#namespaces.splice(this.#namespaces.indexOf(namespace), 1);
+    await removeNamespace(namespace);
   }
 
   async remove(): Promise<void> {

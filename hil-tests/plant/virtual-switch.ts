@@ -5,27 +5,24 @@
  * the trailers of two redundant networks (PRP).
  */
 import type { BenchProcess } from '../bench-process.ts';
+import type { MirrorKind } from './bench.ts';
 import type { NamespaceHost } from './host.ts';
-import { startPrpLans } from './prp-lans.ts';
+import { startMirrorRewriter } from './mirror-rewriter.ts';
 import { type CableEnd, ipIn, portCounters, type VirtualNetwork } from './virtual-network.ts';
 
-/** `oneSided`: only what clients send. `doubled`: as a mirror of both directions of all ports. */
-export type MirrorKind = 'plain' | 'oneSided' | 'doubled' | 'vlanTrunk' | 'prp';
-
-export const TRUNK_VLAN_ID = 100;
 const BRIDGE = 'bridge';
 const MIRROR = 'mirror';
-/** Where the two LANs of PRP are made, between the switch and the sensor's port. */
-const PRP_IN = 'prp-in';
-const PRP_OUT = 'prp-out';
+/** Where frames are changed, between the switch and the sensor's port. */
+const REWRITE_IN = 'rewrite-in';
+const REWRITE_OUT = 'rewrite-out';
 
 export class VirtualSwitch {
   readonly host: NamespaceHost;
   readonly #network: VirtualNetwork;
-  readonly #kind: MirrorKind;
-  #prp: BenchProcess | undefined;
+  readonly #kind: MirrorKind | 'none';
+  #rewriter: BenchProcess | undefined;
 
-  private constructor(host: NamespaceHost, network: VirtualNetwork, kind: MirrorKind) {
+  private constructor(host: NamespaceHost, network: VirtualNetwork, kind: MirrorKind | 'none') {
     this.host = host;
     this.#network = network;
     this.#kind = kind;
@@ -35,7 +32,7 @@ export class VirtualSwitch {
   static async make(
     network: VirtualNetwork,
     sensor: CableEnd,
-    kind: MirrorKind,
+    kind: MirrorKind | 'none',
   ): Promise<VirtualSwitch> {
     const host = await network.addHost('switch');
     const made = new VirtualSwitch(host, network, kind);
@@ -48,23 +45,22 @@ export class VirtualSwitch {
     await ipIn(namespace, 'link', 'set', MIRROR, 'mtu', '1600', 'up');
     await ipIn(sensor.namespace, 'link', 'set', sensor.port, 'mtu', '1600');
     await listenOnly(sensor);
-    if (kind === 'vlanTrunk') await made.#tagMirror();
-    if (kind === 'prp') await made.#makePrp();
+    if (kind === 'vlanTrunk' || kind === 'prp') await made.#rewrite(kind);
     return made;
   }
 
   /** Plugs a host into an access port named after it; `isClient` counts for a one-sided mirror. */
-  async plug(host: NamespaceHost, isClient: boolean, macAddress?: string): Promise<void> {
+  async plug(host: NamespaceHost, isClient: boolean): Promise<void> {
     const { namespace } = this.host;
     const port = host.name;
     const end = { namespace: host.namespace, port: 'eth0' };
-    await this.#network.addCable(end, { namespace, port }, macAddress);
+    await this.#network.addCable(end, { namespace, port });
     await ipIn(host.namespace, 'addr', 'add', `${host.ipAddress}/24`, 'dev', 'eth0');
     await ipIn(namespace, 'link', 'set', port, 'master', BRIDGE, 'up');
     await ipIn(host.namespace, 'link', 'set', 'eth0', 'up');
     await this.#tc('qdisc', 'add', 'dev', port, 'clsact');
-    if (this.#kind === 'oneSided' && !isClient) return;
-    await this.copy(port, 'ingress', this.#kind === 'prp' ? PRP_IN : MIRROR);
+    if (this.#kind === 'none' || (this.#kind === 'oneSided' && !isClient)) return;
+    await this.copy(port, 'ingress', this.#rewriter === undefined ? MIRROR : REWRITE_IN);
     if (this.#kind === 'doubled') await this.copy(port, 'egress', MIRROR);
   }
 
@@ -86,22 +82,15 @@ export class VirtualSwitch {
   }
 
   async stop(): Promise<void> {
-    await this.#prp?.stop();
+    await this.#rewriter?.stop();
   }
 
-  async #tagMirror(): Promise<void> {
-    await this.#tc('qdisc', 'add', 'dev', MIRROR, 'clsact');
-    const match = ['protocol', 'all', 'prio', '1', 'u32', 'match', 'u32', '0', '0'];
-    const tag = ['action', 'vlan', 'push', 'id', String(TRUNK_VLAN_ID)];
-    await this.#tc('filter', 'add', 'dev', MIRROR, 'egress', ...match, ...tag);
-  }
-
-  async #makePrp(): Promise<void> {
+  async #rewrite(kind: 'vlanTrunk' | 'prp'): Promise<void> {
     const { namespace } = this.host;
-    await this.#network.addCable({ namespace, port: PRP_IN }, { namespace, port: PRP_OUT });
-    await listenOnly({ namespace, port: PRP_IN });
-    await listenOnly({ namespace, port: PRP_OUT });
-    this.#prp = await startPrpLans(this.host, PRP_OUT, MIRROR);
+    const ends = [REWRITE_IN, REWRITE_OUT].map((port) => ({ namespace, port }));
+    await this.#network.addCable(ends[0], ends[1]);
+    for (const end of ends) await listenOnly(end);
+    this.#rewriter = await startMirrorRewriter(this.host, REWRITE_OUT, MIRROR, kind);
   }
 
   async #tc(...words: readonly string[]): Promise<void> {

@@ -11,6 +11,7 @@
  *    0                        2
  *    | priority 3 | DEI 1 | VLAN id 12 | EtherType of what follows |
  */
+import { ENCAPSULATION_QINQ, noteEncapsulation } from './encapsulations.ts';
 import { type FrameHeaders, VLAN_IDS_MAX } from './frame-headers.ts';
 import { uint16At } from './network-order.ts';
 
@@ -25,6 +26,8 @@ export const ETHER_TYPE_IPV6 = 0x86dd;
 export const ETHER_TYPE_VLAN = 0x8100;
 export const ETHER_TYPE_SERVICE_VLAN = 0x88a8;
 export const ETHER_TYPE_OLD_STACKED_VLAN = 0x9100;
+/** Transparent Ethernet bridging: a whole frame follows (RFC 1701; GRE, Geneve). */
+export const ETHER_TYPE_BRIDGED = 0x6558;
 /** What `skipVlanTags` and its callers answer for "nothing that we read". */
 export const ETHER_TYPE_NONE = 0;
 
@@ -60,7 +63,10 @@ export function skipVlanTags(
   end: number,
 ): number {
   let position = offset;
-  for (let tags = 0; tags < TAGS_MAX; tags++) {
+  // The ring may have taken the outermost tag away and noted it before.
+  const isTagged = headers.vlanIdsCount > 0 && headers.encapsulations === 0;
+  for (let tags = isTagged ? 1 : 0; tags < TAGS_MAX; tags++) {
+    if (tags === 1) noteEncapsulation(headers, ENCAPSULATION_QINQ);
     if (position + TAG_BYTES > end) return ETHER_TYPE_NONE;
     noteVlanTag(headers, uint16At(bytes, position));
     const etherType = uint16At(bytes, position + TAG_ETHER_TYPE);

@@ -3,8 +3,8 @@
  * that was replaced gives itself away. Spec: RFC 826.
  *
  *    0                 2               4          5          6           8
- *    | hardware type   | protocol type | hardware | protocol | operation | sender's hardware and
- *    |                 |               |  length  |  length  |           | protocol address, target's
+ *    | hardware type   | protocol type | hardware | protocol | operation | hardware and protocol
+ *    |                 |               |  length  |  length  |           | address: sender, target
  */
 import { formatIpv4, formatMac, IPV4_BYTES, MAC_BYTES } from './addresses.ts';
 import { addLayer, hexNumber, type LayerWalk, type NextLayer, NO_LAYER } from './explain-layer.ts';

@@ -77,7 +77,11 @@ export function explainIpv4(walk: LayerWalk): NextLayer {
     });
     list.number('ttl', 1);
     protocol = list.number('protocol', 1, protocolText);
-    list.number('headerChecksum', 2, (sum) => `${hexNumber(sum, 4)}, ${isRight ? 'right' : 'wrong'}`);
+    list.number(
+      'headerChecksum',
+      2,
+      (sum) => `${hexNumber(sum, 4)}, ${isRight ? 'right' : 'wrong'}`,
+    );
     list.text('sourceIpAddress', IPV4_BYTES, formatIpv4);
     list.text('destinationIpAddress', IPV4_BYTES, formatIpv4);
     if (list.bytesLeft > 0) list.group('options', list.bytesLeft, '', addIpv4Options);
@@ -116,7 +120,8 @@ export function explainExtension(name: string): (walk: LayerWalk) => NextLayer {
   return (walk) => {
     if (walk.end - walk.position < 8) return NO_LAYER;
     const units = walk.bytes[walk.position + 1];
-    const length = name === PROTOCOL_NAMES.get(AUTHENTICATION) ? (units + 2) << 2 : (units + 1) << 3;
+    const length =
+      name === PROTOCOL_NAMES.get(AUTHENTICATION) ? (units + 2) << 2 : (units + 1) << 3;
     let nextHeader = -1;
     addLayer(walk, 'ipv6Extension', length, (list) => {
       nextHeader = list.number('nextHeader', 1, protocolText);

@@ -3,7 +3,14 @@
  * udp.ts; options: RFC 9293 section 3.2, RFC 7323 sections 2 and 3, RFC 2018 sections 2 and 3.
  */
 import type { FieldList } from '../explain.ts';
-import { addLayer, hexNumber, type LayerWalk, type NextLayer, NO_LAYER, narrow } from './explain-layer.ts';
+import {
+  addLayer,
+  hexNumber,
+  type LayerWalk,
+  type NextLayer,
+  NO_LAYER,
+  narrow,
+} from './explain-layer.ts';
 import { uint16At } from './network-order.ts';
 import { TCP_HEADER_BYTES_MIN } from './tcp.ts';
 import { UDP_HEADER_BYTES } from './udp.ts';

@@ -17,6 +17,11 @@ export type FrameKind = 0 | 1 | 2 | 3 | 4;
 export const VLAN_IDS_MAX = 4;
 
 export class FrameHeaders {
+  /** Wrappings around the IP packet, outermost first, a hex digit each (encapsulations.ts). */
+  encapsulations = 0;
+  /** Offset of the HSR tag behind its EtherType, and of its sender's MAC address; -1: no tag. */
+  hsrTag = -1;
+  hsrSourceMac = -1;
   /** Offset of the sender's and of the receiver's MAC address; -1 where the link has none. */
   sourceMac = -1;
   destinationMac = -1;
@@ -32,4 +37,8 @@ export class FrameHeaders {
   transportEnd = 0;
   /** Bytes of the IP packet that the snap length cut off behind `transportEnd`. */
   cutBytes = 0;
+  /** Protocol behind the IP header; valid with FRAME_OTHER and FRAME_FRAGMENT only. */
+  ipProtocol = 0;
+  /** Offset of the IPv6 fragment header; valid with FRAME_FRAGMENT of IPv6 only. */
+  fragmentHeader = 0;
 }

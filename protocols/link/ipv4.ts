@@ -54,10 +54,15 @@ export function readIpv4(
   headers.isIpv6 = false;
   headers.sourceAddress = offset + IPV4_SOURCE;
   headers.transport = offset + headerBytes;
-  if ((uint16At(bytes, offset + FRAGMENT) & FRAGMENT_MASK) !== 0) return FRAME_FRAGMENT;
   const protocol = bytes[offset + PROTOCOL];
+  if ((uint16At(bytes, offset + FRAGMENT) & FRAGMENT_MASK) !== 0) {
+    headers.ipProtocol = protocol;
+    return FRAME_FRAGMENT;
+  }
   if (protocol === IP_PROTOCOL_TCP) return FRAME_TCP;
-  return protocol === IP_PROTOCOL_UDP ? FRAME_UDP : FRAME_OTHER;
+  if (protocol === IP_PROTOCOL_UDP) return FRAME_UDP;
+  headers.ipProtocol = protocol;
+  return FRAME_OTHER;
 }
 
 /**

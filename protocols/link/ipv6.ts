@@ -64,7 +64,12 @@ export function readIpv6(
   return nextHeader === IP_PROTOCOL_UDP ? FRAME_UDP : skipExtensions(headers, bytes, nextHeader);
 }
 
-function skipExtensions(headers: FrameHeaders, bytes: Uint8Array, firstHeader: number): FrameKind {
+/** From `headers.transport` on, where the header of number `firstHeader` stands, to TCP or UDP. */
+export function skipExtensions(
+  headers: FrameHeaders,
+  bytes: Uint8Array,
+  firstHeader: number,
+): FrameKind {
   let nextHeader = firstHeader;
   let position = headers.transport;
   for (let extensions = 0; extensions < EXTENSIONS_MAX; extensions++) {
@@ -72,10 +77,17 @@ function skipExtensions(headers: FrameHeaders, bytes: Uint8Array, firstHeader: n
       headers.transport = position;
       return nextHeader === IP_PROTOCOL_TCP ? FRAME_TCP : FRAME_UDP;
     }
-    if (!isExtension(nextHeader)) return FRAME_OTHER;
+    if (!isExtension(nextHeader)) {
+      headers.ipProtocol = nextHeader;
+      headers.transport = position;
+      return FRAME_OTHER;
+    }
     if (position + EXTENSION_BYTES_MIN > headers.transportEnd) return FRAME_MALFORMED;
     if (nextHeader === FRAGMENT) {
       if ((uint16At(bytes, position + FRAGMENT_OFFSET) & FRAGMENT_MASK) !== 0) {
+        headers.ipProtocol = bytes[position];
+        headers.fragmentHeader = position;
+        headers.transport = position + EXTENSION_BYTES_MIN;
         return FRAME_FRAGMENT;
       }
     }

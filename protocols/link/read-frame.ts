@@ -17,20 +17,19 @@ import {
   ETHER_TYPE_IPV6,
   ETHER_TYPE_NONE,
   ETHERNET_HEADER_BYTES,
-  isVlanEtherType,
   readEthernet,
-  skipVlanTags,
 } from './ethernet.ts';
 import {
   FRAME_MALFORMED,
   FRAME_OTHER,
+  FRAME_TCP,
   type FrameHeaders,
   type FrameKind,
 } from './frame-headers.ts';
 import { readIpv4 } from './ipv4.ts';
-import { readIpv6 } from './ipv6.ts';
 import { readLinuxSll, readLinuxSll2, SLL_HEADER_BYTES, SLL2_HEADER_BYTES } from './linux-sll.ts';
 import { NULL_HEADER_BYTES, readNullLoopback } from './null-loopback.ts';
+import { readBehindIp, readNetwork } from './read-network.ts';
 
 /**
  * Fills `headers` from the frame in `bytes[offset, end)`. With FRAME_TCP, FRAME_UDP and
@@ -44,11 +43,17 @@ export function readFrame(
   end: number,
   linkType: number,
 ): FrameKind {
+  headers.encapsulations = 0;
+  headers.hsrTag = -1;
   if (linkType === LINKTYPE_ETHERNET) {
     const network = offset + ETHERNET_HEADER_BYTES;
     if (network >= end) return FRAME_MALFORMED;
     const etherType = readEthernet(headers, bytes, offset);
-    if (etherType === ETHER_TYPE_IPV4) return readIpv4(headers, bytes, network, end);
+    if (etherType === ETHER_TYPE_IPV4) {
+      // The ordinary frame ends here.
+      const kind = readIpv4(headers, bytes, network, end);
+      return kind === FRAME_TCP ? kind : readBehindIp(headers, bytes, kind);
+    }
     return readNetwork(headers, bytes, network, end, etherType);
   }
   const linkBytes = linkHeaderBytes(linkType);
@@ -59,21 +64,6 @@ export function readFrame(
   headers.destinationMac = -1;
   const etherType = readOtherLink(headers, bytes, offset, linkType);
   return readNetwork(headers, bytes, network, end, etherType);
-}
-
-function readNetwork(
-  headers: FrameHeaders,
-  bytes: Uint8Array,
-  offset: number,
-  end: number,
-  outerType: number,
-): FrameKind {
-  let etherType = outerType;
-  headers.transport = offset;
-  if (isVlanEtherType(outerType)) etherType = skipVlanTags(headers, bytes, offset, end);
-  if (etherType === ETHER_TYPE_IPV4) return readIpv4(headers, bytes, headers.transport, end);
-  if (etherType === ETHER_TYPE_IPV6) return readIpv6(headers, bytes, headers.transport, end);
-  return FRAME_OTHER;
 }
 
 /** -1 for a link type that we don't read. */

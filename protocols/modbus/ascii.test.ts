@@ -28,7 +28,11 @@ class Seen implements SerialFrameSink {
   }
 }
 
-function listen(pieces: readonly (string | Uint8Array)[], side: SerialSide = 'both', stepUs = 1000): Seen {
+function listen(
+  pieces: readonly (string | Uint8Array)[],
+  side: SerialSide = 'both',
+  stepUs = 1000,
+): Seen {
   const seen = new Seen();
   const framer = new AsciiFramer(new SerialTurn(side), seen);
   pieces.forEach((piece, index) => {
@@ -105,8 +109,14 @@ test('a silence of more than a second inside a frame is told', () => {
 
 test('the direction of a TCP stream is known', () => {
   const write = ':110600010003E5\r\n';
-  assert.deepEqual(listen([write, write], 'client').frames.map(([way]) => way), ['>', '>']);
-  assert.deepEqual(listen([write, write], 'server').frames.map(([way]) => way), ['<', '<']);
+  assert.deepEqual(
+    listen([write, write], 'client').frames.map(([way]) => way),
+    ['>', '>'],
+  );
+  assert.deepEqual(
+    listen([write, write], 'server').frames.map(([way]) => way),
+    ['<', '<'],
+  );
 });
 
 test('any bytes in any pieces: no throw, every byte told once, the same result', () => {
@@ -117,15 +127,19 @@ test('any bytes in any pieces: no throw, every byte told once, the same result',
     pdu.map((bytes) => encodeAsciiFrame(bytes[0], bytes)),
   );
   fc.assert(
-    fc.property(fc.array(piece, { maxLength: 20 }), fc.integer({ min: 1, max: 50 }), (pieces, size) => {
-      const stream = Buffer.concat(pieces);
-      const whole = listen([stream], 'both', 0);
-      const torn: Uint8Array[] = [];
-      for (let at = 0; at < stream.length; at += size) torn.push(stream.subarray(at, at + size));
-      const again = listen(torn, 'both', 0);
-      assert.deepEqual(again.frames, whole.frames);
-      assert.equal(again.notFramedBytes, whole.notFramedBytes);
-    }),
+    fc.property(
+      fc.array(piece, { maxLength: 20 }),
+      fc.integer({ min: 1, max: 50 }),
+      (pieces, size) => {
+        const stream = Buffer.concat(pieces);
+        const whole = listen([stream], 'both', 0);
+        const torn: Uint8Array[] = [];
+        for (let at = 0; at < stream.length; at += size) torn.push(stream.subarray(at, at + size));
+        const again = listen(torn, 'both', 0);
+        assert.deepEqual(again.frames, whole.frames);
+        assert.equal(again.notFramedBytes, whole.notFramedBytes);
+      },
+    ),
     { numRuns: 300 },
   );
 });

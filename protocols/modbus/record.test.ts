@@ -64,10 +64,11 @@ function transaction(
   };
 }
 
-test('record: the example of FIELDS.md section 0', () => {
+test('record: the example of FIELDS.md section 0, with the header of section 1.1', () => {
   assert.deepEqual(modbusRecordFields(transaction('03 0064 0002', '03 04 0200 0007')), {
     transport: 'tcp',
     transactionId: 17,
+    protocolId: 0,
     unitId: 3,
     functionCode: 3,
     functionName: 'readHoldingRegisters',
@@ -75,8 +76,8 @@ test('record: the example of FIELDS.md section 0', () => {
     access: 'read',
     object: 'holdingRegister',
     matched: true,
-    request: { pduBytes: 5, address: 100, quantity: 2 },
-    response: { pduBytes: 6, byteCount: 4, registers: [512, 7] },
+    request: { pduBytes: 5, lengthBytes: 6, address: 100, quantity: 2 },
+    response: { pduBytes: 6, lengthBytes: 7, byteCount: 4, registers: [512, 7] },
     anomalies: [],
   });
 });
@@ -88,7 +89,7 @@ test('record: an exception is named and judged', () => {
     exceptionCode: 2,
     exceptionName: 'illegalDataAddress',
     exceptionLegalForFunction: false,
-    response: { pduBytes: 2 },
+    response: { pduBytes: 2, lengthBytes: 3 },
   });
 });
 

@@ -20,6 +20,7 @@ export interface ModbusRecordFields {
   readonly transport: ModbusTransport;
   /** Absent on RTU and ASCII, which have no MBAP header. */
   readonly transactionId?: number;
+  readonly protocolId?: number;
   readonly unitId: number;
   readonly functionCode: number;
   readonly functionName: string;
@@ -27,8 +28,8 @@ export interface ModbusRecordFields {
   readonly access?: FunctionAccess;
   readonly object?: FunctionObject;
   readonly matched: boolean;
-  readonly request?: ModbusPduFields;
-  readonly response?: ModbusPduFields;
+  readonly request?: ModbusSideFields;
+  readonly response?: ModbusSideFields;
   readonly exceptionCode?: number;
   readonly exceptionName?: string;
   readonly exceptionLegalForFunction?: boolean;
@@ -36,6 +37,18 @@ export interface ModbusRecordFields {
   readonly retriesCount?: number;
   readonly anomalies: readonly Anomaly[];
 }
+
+/** One PDU with what its framing says of it. */
+export interface ModbusSideFields extends ModbusPduFields {
+  /** Of the MBAP header: unit identifier and PDU, in bytes. */
+  readonly lengthBytes?: number;
+  readonly crc?: number;
+  readonly crcValid?: boolean;
+  readonly lrc?: number;
+  readonly lrcValid?: boolean;
+}
+
+const UNIT_ID_BYTES = 1;
 
 /** Text and objects are made here, for one transaction at a time, never on the hot path. */
 export function modbusRecordFields(
@@ -46,10 +59,13 @@ export function modbusRecordFields(
   const hasRequest = requestPdu.length > 0;
   const hasResponse = responsePdu.length > 0;
   const facts = functionFacts(functionCode, meiTypeOf(hasRequest ? requestPdu : responsePdu));
+  const isMbap = hasMbapHeader(transport);
   const isInvalid = hasRequest && (byteAt(requestPdu, 0) & EXCEPTION_BIT) !== 0;
   return {
     transport,
-    ...(hasMbapHeader(transport) ? { transactionId: transaction.transactionId } : {}),
+    ...(isMbap
+      ? { transactionId: transaction.transactionId, protocolId: transaction.protocolId }
+      : {}),
     unitId: transaction.unitId,
     functionCode,
     functionName: facts.functionName,
@@ -57,21 +73,41 @@ export function modbusRecordFields(
     ...(facts.access === undefined ? {} : { access: facts.access }),
     ...(facts.object === undefined ? {} : { object: facts.object }),
     matched: transaction.matched,
-    ...(hasRequest ? { request: decodeRequestPdu(requestPdu, [], options) } : {}),
+    ...(hasRequest
+      ? {
+          request: {
+            ...decodeRequestPdu(requestPdu, [], options),
+            ...framingFields(transport, requestPdu.length, transaction.requestCheck),
+          },
+        }
+      : {}),
     ...(hasResponse
       ? {
-          response: decodeResponsePdu(
-            responsePdu,
-            hasRequest ? requestPdu : undefined,
-            [],
-            options,
-          ),
+          response: {
+            ...decodeResponsePdu(responsePdu, hasRequest ? requestPdu : undefined, [], options),
+            ...framingFields(transport, responsePdu.length, transaction.responseCheck),
+          },
           ...exceptionFields(responsePdu, functionCode),
         }
       : {}),
     ...(transaction.retriesCount > 0 ? { retriesCount: transaction.retriesCount } : {}),
     anomalies: transaction.anomalies,
   };
+}
+
+/**
+ * What the framing of one side says. A serial frame with a wrong check, and an MBAP header with
+ * another length than its PDU, never become a transaction (FIELDS.md 1.6).
+ */
+function framingFields(
+  transport: ModbusTransport,
+  pduBytes: number,
+  check: number | undefined,
+): Partial<ModbusSideFields> {
+  if (hasMbapHeader(transport)) return { lengthBytes: pduBytes + UNIT_ID_BYTES };
+  if (check === undefined || check < 0) return {};
+  const isAscii = transport === 'ascii' || transport === 'asciiOverTcp';
+  return isAscii ? { lrc: check, lrcValid: true } : { crc: check, crcValid: true };
 }
 
 function hasMbapHeader(transport: ModbusTransport): boolean {

@@ -56,7 +56,9 @@ function listen(
   seen = new Seen(),
 ): Seen {
   const framer = new RtuFramer(new SerialTurn(side), seen);
-  pieces.forEach((piece, index) => framer.push(piece, 0, piece.length, index * stepUs));
+  for (const [index, piece] of pieces.entries()) {
+    framer.push(piece, 0, piece.length, index * stepUs);
+  }
   framer.flush();
   assert.equal(framer.heldBytes, 0);
   return seen;
@@ -112,7 +114,10 @@ for (const { name, request, response } of pairs) {
   });
 
   test(`${name}: a prefix of a frame is none, and is told`, () => {
-    for (const [side, text] of [['client', request], ['server', response]] as const) {
+    for (const [side, text] of [
+      ['client', request],
+      ['server', response],
+    ] as const) {
       const frame = framed(text);
       for (let length = 0; length < frame.length; length += 1) {
         const seen = listen([frame.subarray(0, length)], side);
@@ -124,12 +129,16 @@ for (const { name, request, response } of pairs) {
 
 test('a broadcast has no response: the next frame is a request', () => {
   const write = '00 06 0001 0003';
-  assert.deepEqual(listen([framed(write), framed(write)]).frames, Array(2).fill(`> ${plain(write)}`));
+  assert.deepEqual(
+    listen([framed(write), framed(write)]).frames,
+    Array(2).fill(`> ${plain(write)}`),
+  );
 });
 
 test('the same write again: an echo within a second, a retry after it', () => {
   const write = framed('11 06 0001 0003');
-  const directions = (stepUs: number) => listen([write, write], 'both', stepUs).frames.map((text) => text[0]);
+  const directions = (stepUs: number) =>
+    listen([write, write], 'both', stepUs).frames.map((text) => text[0]);
   assert.deepEqual(directions(400_000), ['>', '<']);
   assert.deepEqual(directions(1_010_000), ['>', '>']);
 });
@@ -137,7 +146,10 @@ test('the same write again: an echo within a second, a retry after it', () => {
 test('a request repeated without an answer is not taken for a response', () => {
   const read = framed('11 03 1000 0010');
   const other = framed('12 03 1000 0010');
-  assert.deepEqual(listen([read, read, other]).frames.map((text) => text[0]), ['>', '>', '>']);
+  assert.deepEqual(
+    listen([read, read, other]).frames.map((text) => text[0]),
+    ['>', '>', '>'],
+  );
 });
 
 test('a response that looks like a request first is still one', () => {
@@ -152,7 +164,13 @@ test('a cut frame costs itself alone, and the next keeps its own time', () => {
   const cut = framed(`11 03 fa ${'00'.repeat(250)}`).subarray(0, 9);
   const next = framed('12 03 0000 0001');
   const seen = listen([request, cut, next], 'both', 300_000);
-  assert.deepEqual([seen.frames, seen.times], [['> 11030000007d', '> 120300000001'], [0, 600_000]]);
+  assert.deepEqual(
+    [seen.frames, seen.times],
+    [
+      ['> 11030000007d', '> 120300000001'],
+      [0, 600_000],
+    ],
+  );
   assert.deepEqual([seen.notFramedBytes, seen.faults], [9, ['crcInvalid 9']]);
 });
 
@@ -202,22 +220,31 @@ for (const share of [1, 2]) {
 test('any bytes in any pieces: no throw, every byte told once, the same result', () => {
   const piece = fc.oneof(
     fc.uint8Array({ maxLength: 40 }),
-    fc.tuple(fc.integer({ min: 0, max: 255 }), fc.constantFrom(...pairs)).map(([unit, pair]) =>
-      encodeRtuFrame(unit, fromHex(pair.request).subarray(1)),
-    ),
+    fc
+      .tuple(fc.integer({ min: 0, max: 255 }), fc.constantFrom(...pairs))
+      .map(([unit, pair]) => encodeRtuFrame(unit, fromHex(pair.request).subarray(1))),
     fc.constantFrom(...pairs).map(({ response }) => framed(response)),
   );
   const side = fc.constantFrom('client' as const, 'server' as const, 'both' as const);
   fc.assert(
-    fc.property(fc.array(piece, { maxLength: 20 }), side, fc.integer({ min: 1, max: 70 }), (pieces, of, size) => {
-      const stream = Uint8Array.from(pieces.flatMap((part) => [...part]));
-      const whole = listen([stream], of, 0);
-      const torn = listen(split(stream, () => size), of, 0);
-      assert.deepEqual(torn.frames, whole.frames);
-      assert.equal(torn.notFramedBytes, whole.notFramedBytes);
-      const framedBytes = whole.frames.reduce((sum, text) => sum + (text.length - 2) / 2 + 2, 0);
-      assert.equal(framedBytes + whole.notFramedBytes, stream.length);
-    }),
+    fc.property(
+      fc.array(piece, { maxLength: 20 }),
+      side,
+      fc.integer({ min: 1, max: 70 }),
+      (pieces, of, size) => {
+        const stream = Uint8Array.from(pieces.flatMap((part) => [...part]));
+        const whole = listen([stream], of, 0);
+        const torn = listen(
+          split(stream, () => size),
+          of,
+          0,
+        );
+        assert.deepEqual(torn.frames, whole.frames);
+        assert.equal(torn.notFramedBytes, whole.notFramedBytes);
+        const framedBytes = whole.frames.reduce((sum, text) => sum + (text.length - 2) / 2 + 2, 0);
+        assert.equal(framedBytes + whole.notFramedBytes, stream.length);
+      },
+    ),
     { numRuns: 300 },
   );
 });

@@ -5,6 +5,7 @@
  * Spec: MODBUS over Serial Line V1.02, section 2.5.1.
  */
 import { CRC_BYTES, crc16, crcAt, firstRightLength, isCrcRight } from './crc16.ts';
+import { EXCEPTION_BIT } from './exceptions.ts';
 import {
   FRAME_MORE,
   FRAME_NONE,
@@ -15,6 +16,7 @@ import {
   RTU_PDU,
   rtuRequestBytes,
   rtuResponseBytes,
+  UNIT_ID_MAX,
 } from './rtu.ts';
 import { ReusedSerialFrame, type SerialFrameSink } from './serial-frame-sink.ts';
 import type { SerialTurn } from './serial-turn.ts';
@@ -30,6 +32,8 @@ export const NOT_FRAMED_BYTES_MAX = 256;
 export const SILENCE_US = 200_000;
 /** The only function that is longer than its usual length: return query data (V1.1b3 6.8.1). */
 const DIAGNOSTICS = 8;
+/** gatewayTargetDeviceFailedToRespond, the last code of V1.1b3 section 7. */
+const EXCEPTION_CODE_MAX = 11;
 
 export class RtuFramer {
   readonly #turn: SerialTurn;
@@ -91,14 +95,7 @@ export class RtuFramer {
   #drain(): void {
     while (this.#at < this.#end) {
       let frameBytes = this.#frameBytesAt(this.#at);
-      if (frameBytes === FRAME_MORE && this.#silenceAt > this.#at) {
-        // A cut frame, perhaps: what came after the silence may be whole.
-        const next = this.#frameBytesAt(this.#silenceAt);
-        if (next > 0) {
-          this.#at = this.#silenceAt;
-          frameBytes = next;
-        }
-      }
+      if (frameBytes === FRAME_MORE) frameBytes = this.#findWhole();
       if (frameBytes > 0) {
         this.#take(frameBytes);
       } else if (frameBytes === FRAME_MORE) {
@@ -110,10 +107,33 @@ export class RtuFramer {
     }
   }
 
+  /**
+   * What stands at `#at` waits for more bytes. It may be a cut frame, with a whole one after a
+   * silence, or no frame at all, met in search of the next. Moves to the whole frame and returns
+   * its bytes; FRAME_MORE where there is none.
+   */
+  #findWhole(): number {
+    const isSearching = this.#at !== this.#inStepAt;
+    if (!isSearching && this.#silenceAt <= this.#at) return FRAME_MORE;
+    let frameBytes = FRAME_NONE;
+    let next = isSearching ? this.#at : this.#silenceAt;
+    // For the moment nothing waits, so that whole frames of both directions are seen.
+    this.#isFlushing = true;
+    for (; next < this.#end; next += 1) {
+      frameBytes = this.#frameBytesAt(next);
+      if (frameBytes > 0 || !isSearching) break;
+    }
+    this.#isFlushing = false;
+    if (frameBytes <= 0) return FRAME_MORE;
+    this.#at = next;
+    return frameBytes;
+  }
+
   /** Bytes of the frame at `at`, whose direction is then in `#isRequest`; FRAME_MORE or _NONE. */
   #frameBytesAt(at: number): number {
     const bytes = this.#bytes;
     if (this.#end - at <= RTU_PDU) return this.#more();
+    if (!this.#isDueAt(at) && this.#isUnlikely(at)) return FRAME_NONE;
     const turn = this.#turn;
     const response = rtuResponseBytes(bytes, at, this.#end);
     const request = rtuRequestBytes(bytes, at, this.#end);
@@ -132,6 +152,22 @@ export class RtuFramer {
     return this.#try(at, isOfOtherSize ? response : request, !isOfOtherSize);
   }
 
+  /** A frame is to begin here: behind another one, after a silence, or where listening began. */
+  #isDueAt(at: number): boolean {
+    return at === this.#inStepAt || at === this.#silenceAt;
+  }
+
+  /**
+   * Half of all bytes could be the function code of an exception, which is short: among the bytes
+   * of a broken frame, CRCs that are right by chance would be found too often.
+   */
+  #isUnlikely(at: number): boolean {
+    if (this.#bytes[at] > UNIT_ID_MAX) return true;
+    if (this.#bytes[at + RTU_PDU] < EXCEPTION_BIT || this.#end - at <= RTU_PDU + 1) return false;
+    const exceptionCode = this.#bytes[at + RTU_PDU + 1];
+    return exceptionCode === 0 || exceptionCode > EXCEPTION_CODE_MAX;
+  }
+
   /** Is there a frame of this length, with the right CRC? */
   #try(at: number, frameBytes: number, isRequest: boolean): number {
     if (frameBytes === FRAME_NONE) return FRAME_NONE;
@@ -148,7 +184,7 @@ export class RtuFramer {
    * elsewhere 250 lengths at each byte would find CRCs that are right by chance.
    */
   #tryOpen(at: number): number {
-    if (at !== this.#inStepAt && at !== this.#silenceAt) return FRAME_NONE;
+    if (!this.#isDueAt(at)) return FRAME_NONE;
     const available = Math.min(this.#end - at, RTU_FRAME_BYTES_MAX);
     const length = firstRightLength(this.#bytes, at, RTU_FRAME_BYTES_MIN, available);
     if (length > 0) return length;

@@ -21,6 +21,8 @@ export const RTU_OVERHEAD_BYTES = RTU_PDU + CRC_BYTES;
 
 /** To every device of the line, and answered by none (section 2.1). */
 export const BROADCAST_UNIT_ID = 0;
+/** The last address of a device; those above are reserved (section 2.2). */
+export const UNIT_ID_MAX = 247;
 
 /** The count that tells the length has not come yet. */
 export const FRAME_MORE = 0;

@@ -4,12 +4,21 @@
  * and `isStopped` tells the caller to leave out what was not there (OPC 10000-6 §5.2).
  */
 import type { Anomaly, ByteSpan, Digest } from '../decoded.ts';
-import { FAULTS_PER_MESSAGE_MAX, ITEMS_PER_MESSAGE_MAX } from './limits.ts';
+import {
+  FAULTS_PER_MESSAGE_MAX,
+  ITEMS_PER_MESSAGE_MAX,
+  NAMESPACES_PER_MESSAGE_MAX,
+} from './limits.ts';
 
 /** Name and place of what kept a body from being decoded whole (`decode.faults` of a record). */
 export interface DecodeFault {
   readonly name: string;
   readonly offsetBytes: number;
+}
+
+/** Is told each named value that was read: `at` is the index of its first byte. */
+export interface ValueTrace {
+  value(reader: ByteReader, name: string, at: number, value: unknown): void;
 }
 
 /** Bytes that must never leave the sensor, from the first byte of the body. */
@@ -31,10 +40,14 @@ export class ByteReader {
   isStopped = false;
   readonly faults: DecodeFault[] = [];
   readonly anomalies: Anomaly[] = [];
+  /** Namespace indexes of the NodeIds that were read, other than 0; at most a few. */
+  readonly namespaceIndexes: number[] = [];
   /** Where redaction struck; only the evidence mask reads it. */
   readonly secrets: SecretSpan[] = [];
   /** Field being read, for the words of a fault. */
   field = 'typeId';
+  /** Set by who explains a message field by field; nobody else asks where a value stands. */
+  trace: ValueTrace | undefined = undefined;
   /** Levels of nesting entered. */
   depth = 0;
   /** Texts to which DiagnosticInfo refers by index; set by the response header. */
@@ -141,6 +154,12 @@ export class ByteReader {
     if (this.anomalies.length >= FAULTS_PER_MESSAGE_MAX) return;
     const offsetBytes = this.position - this.start;
     this.anomalies.push({ name, field: this.field, offsetBytes, expected, actual: String(actual) });
+  }
+
+  /** Remembers a namespace index, for its URI to be put beside it. */
+  noteNamespace(index: number): void {
+    const known = this.namespaceIndexes;
+    if (known.length < NAMESPACES_PER_MESSAGE_MAX && !known.includes(index)) known.push(index);
   }
 
   /** Remembers bytes that evidence must not show; a span past the end is cut. */

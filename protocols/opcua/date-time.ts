@@ -17,13 +17,20 @@ const twoDigits = Array.from({ length: 60 }, (_, number) => String(number).padSt
 /** The calendar day that was asked for last: `toISOString` took a third of a record's time. */
 const lastDay = { number: Number.NaN, text: '' };
 
+/** The time that was read last: the values of one message often share it. */
+const lastTime = { low: 0, high: 0, text: '' };
+
 export function dateTime(reader: ByteReader): string | undefined {
   const low = reader.readUInt32();
   const high = reader.readInt32();
   if (reader.isStopped || high < 0 || (high === 0 && low === 0)) return undefined;
+  if (low === lastTime.low && high === lastTime.high) return lastTime.text;
   const ms = high * HIGH_MS + Math.floor((high * HIGH_TICKS + low) / TICKS_PER_MS);
   const sinceEpochMs = ms - MS_FROM_1601_TO_1970;
-  return sinceEpochMs >= LAST_MS ? '9999-12-31T23:59:59Z' : isoText(sinceEpochMs);
+  lastTime.low = low;
+  lastTime.high = high;
+  lastTime.text = sinceEpochMs >= LAST_MS ? '9999-12-31T23:59:59Z' : isoText(sinceEpochMs);
+  return lastTime.text;
 }
 
 function isoText(sinceEpochMs: number): string {

@@ -52,7 +52,8 @@ const signedText = ([high, low]: [number, number]) => {
 
 const optionalText = (value: string | null) => value ?? undefined;
 export const string = twinsOf(fc.option(characters, { freq: 5 }), optionalText);
-export const dateTime = twinsOf(
+export const someString = same(someCharacters);
+const dateTime = twinsOf(
   fc.date({ min: new Date('1602-01-01'), max: new Date('9998-01-01'), noInvalidDate: true }),
   (date) => date.toISOString(),
 );
@@ -88,7 +89,7 @@ const expandedNodeId: Twins = fc
   });
 
 export const qualifiedName: Twins = fc
-  .tuple(unsigned(16), fc.option(characters))
+  .tuple(unsigned(16), fc.option(someCharacters))
   .map(([namespaceIndex, name]) => {
     const expected = name === null ? { namespaceIndex } : { namespaceIndex, name };
     return { given: new opcua.QualifiedName({ namespaceIndex, name }), expected };
@@ -137,8 +138,10 @@ const diagnosticInfoAt = (depth: number): Twins => {
         ...(!isGood && { innerStatusCode: innerStatusCode.expected }),
         ...(deeper?.expected !== undefined && { innerDiagnosticInfo: deeper.expected }),
       };
+      const { namespaceUri, ...others } = indexes;
       const options = {
-        ...indexes,
+        ...others,
+        namespaceURI: namespaceUri,
         ...(additionalInfo !== null && { additionalInfo }),
         innerStatusCode: innerStatusCode.given,
         ...(deeper !== null && { innerDiagnosticInfo }),

@@ -17,6 +17,8 @@ export const STRING_BYTES_KEPT_MAX = 256;
 export const BYTE_STRING_BYTES_KEPT_MAX = 64;
 /** Faults and anomalies noted for one message; further ones say nothing new. */
 export const FAULTS_PER_MESSAGE_MAX = 16;
+/** Namespace indexes of one message that are told with their URIs. */
+export const NAMESPACES_PER_MESSAGE_MAX = 16;
 /** A URL of HEL and RHE is shorter than this (OPC 10000-6 §7.1.2.3). */
 export const ENDPOINT_URL_BYTES_MAX = 4096;
 /** A chunk that claims more is noise or an attack; stacks negotiate 8 KiB to some 100 KiB. */

@@ -96,7 +96,9 @@ function withNamespace(reader: ByteReader, encoding: number): string | undefined
   else if (encoding !== TWO_BYTE) namespaceIndex = reader.readUInt16();
   const text = identifier(reader, encoding);
   if (reader.isStopped || text === undefined) return undefined;
-  return namespaceIndex === 0 ? text : `ns=${namespaceIndex};${text}`;
+  if (namespaceIndex === 0) return text;
+  reader.noteNamespace(namespaceIndex);
+  return `ns=${namespaceIndex};${text}`;
 }
 
 function identifier(reader: ByteReader, encoding: number): string | undefined {

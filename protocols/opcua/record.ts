@@ -6,7 +6,11 @@
 import type { Anomaly, ByteSpan, Digest } from '../decoded.ts';
 import { ByteReader, type DecodeFault } from './byte-reader.ts';
 import { abort, acknowledge, error, hello, reverseHello } from './handshake.ts';
-import { BODY_BYTES_DECODED_MAX } from './limits.ts';
+import {
+  BODY_BYTES_DECODED_MAX,
+  ITEMS_PER_MESSAGE_MAX,
+  NAMESPACES_PER_MESSAGE_MAX,
+} from './limits.ts';
 import { POLICY_NONE, securityPolicy } from './security-policy.ts';
 import { decodeServiceBody, type ServiceBody } from './service-body.ts';
 import { ENCRYPTED_SERVICE } from './service-table.ts';
@@ -42,6 +46,8 @@ export interface OpcuaRecordFields {
   readonly decode: DecodeVerdict;
 }
 
+const NAMESPACE = /^ns=(\d+);/;
+
 type FieldsOfSide = Readonly<Record<string, unknown>>;
 
 /** Protocol part of a record of kind `transaction`, with `anomalies` and `decode`. */
@@ -54,10 +60,23 @@ export function opcuaTransactionFields(
   const responseBody = bodyOf(response, digest);
   const isOpen = request.messageType === 'OPN' || response.messageType === 'OPN';
   const isEncrypted = transaction.service === ENCRYPTED_SERVICE;
+  const answered = response.present
+    ? bound(
+        sideFields(transaction, response, responseBody, digest),
+        requestBody,
+        transaction.bindings,
+      )
+    : undefined;
+  const namespaceIndexes = [
+    ...(requestBody?.namespaceIndexes ?? []),
+    ...(responseBody?.namespaceIndexes ?? []),
+    ...indexesOfBound(answered?.dataChanges),
+  ];
   return {
     secureChannelId: transaction.secureChannelId,
     ...(!isOpen && { tokenId: transaction.tokenId }),
     ...(transaction.securityMode && { securityMode: transaction.securityMode }),
+    ...modeSourceFields(transaction, isOpen),
     ...((isOpen || isEncrypted) && policyFields(transaction.securityPolicyUri)),
     ...(transaction.bodyReadable !== 'yes' && { bodyReadable: transaction.bodyReadable }),
     service: transaction.service,
@@ -65,13 +84,8 @@ export function opcuaTransactionFields(
     ...(response.typeId !== 0 && { responseTypeId: response.typeId }),
     matched: transaction.matched,
     ...(request.present && { request: sideFields(transaction, request, requestBody, digest) }),
-    ...(response.present && {
-      response: bound(
-        sideFields(transaction, response, responseBody, digest),
-        requestBody,
-        transaction.bindings,
-      ),
-    }),
+    ...(answered && { response: answered }),
+    ...namespaceFields(namespaceIndexes, transaction.bindings),
     anomalies: [
       ...transaction.anomalies,
       ...anomaliesOf(requestBody, transaction.bodyReadable),
@@ -154,6 +168,40 @@ function channelFields(
 function bodyOf(side: OpcuaSide, digest: Digest): ServiceBody | undefined {
   if (!side.present || side.body.length === 0) return undefined;
   return decodeServiceBody(side.body, side.truncated, digest);
+}
+
+/** URIs of the namespace indexes in this record, as far as the server's NamespaceArray was read. */
+function namespaceFields(
+  indexes: readonly number[],
+  bindings: MonitoredItemBindings,
+): FieldsOfSide {
+  const namespaceUris: Record<string, string> = {};
+  for (const index of indexes) {
+    const uri = bindings.namespaceUri?.(index);
+    if (uri !== undefined) namespaceUris[index] = uri;
+  }
+  return Object.keys(namespaceUris).length === 0 ? {} : { namespaceUris };
+}
+
+/** Of the nodes that were put beside their handles. */
+function indexesOfBound(dataChanges: unknown): readonly number[] {
+  if (!Array.isArray(dataChanges)) return [];
+  const indexes = new Set<number>();
+  for (const { nodeId } of dataChanges.slice(0, ITEMS_PER_MESSAGE_MAX)) {
+    const index = typeof nodeId === 'string' ? NAMESPACE.exec(nodeId)?.[1] : undefined;
+    if (index !== undefined) indexes.add(Number(index));
+  }
+  return [...indexes].slice(0, NAMESPACES_PER_MESSAGE_MAX);
+}
+
+/** Where the mode stood in OPN, only the record of OPN says so. */
+function modeSourceFields(transaction: OpcuaTransaction, isOpen: boolean): FieldsOfSide {
+  const { securityMode, securityModeSource, renewalsCount } = transaction;
+  const isTold = securityModeSource !== undefined && (isOpen || securityModeSource !== 'opn');
+  return {
+    ...(securityMode !== undefined && isTold && { securityModeSource }),
+    ...(isOpen && renewalsCount !== undefined && { renewalsCount }),
+  };
 }
 
 function policyFields(uri: string | undefined): FieldsOfSide {

@@ -15,6 +15,11 @@ const noDigest: Digest = { pseudonym: () => '', sha256: () => '' };
 /** Services whose bodies carry secrets behind the header, by type id of both sides. */
 const SECRET_BEARING = new Set([446, 449, 461, 464, ACTIVATE_SESSION_REQUEST, 470]);
 
+/** Does a body of this type id carry secrets behind its header? Then nothing unread may show. */
+export function isSecretBearing(typeId: number): boolean {
+  return SECRET_BEARING.has(typeId);
+}
+
 /**
  * Spans, from the first byte of `body`, of passwords, issued tokens, user names, nonces,
  * signatures, continuation points and authentication tokens. Where a body of a service that carries

@@ -95,7 +95,12 @@ const ENDPOINT = {
     discoveryProfileUri: '',
     discoveryUrls: ['opc.tcp://plc:4840'],
   },
-  serverCertificate: { sha256Thumbprint: 'sha256 of 5', certificateBytes: 5, chainLength: 1 },
+  serverCertificate: {
+    sha256Thumbprint: 'sha256 of 5',
+    certificateBytes: 5,
+    chainLength: 1,
+    parseError: 'tag 0x1 instead of 0x30 at byte 2',
+  },
   securityMode: 'SignAndEncrypt',
   securityPolicyUri: 'http://opcfoundation.org/UA/SecurityPolicy#Basic256Sha256',
   userIdentityTokens: [

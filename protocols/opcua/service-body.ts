@@ -26,7 +26,7 @@ import * as secureChannel from './services/secure-channel.ts';
 import * as session from './services/session.ts';
 import * as subscription from './services/subscription.ts';
 import * as view from './services/view.ts';
-import type { Decoder } from './structure.ts';
+import { type Decoder, named } from './structure.ts';
 
 /** One StatusCode an operation and nothing more, as many services answer. */
 const operationResults = nodeManagement.operationResultsResponse;
@@ -135,6 +135,8 @@ export interface ServiceBody {
   readonly status: 'ok' | 'partial' | 'malformed';
   readonly faults: readonly DecodeFault[];
   readonly anomalies: readonly Anomaly[];
+  /** Of the NodeIds that were read, but 0. */
+  readonly namespaceIndexes: readonly number[];
   /** Bytes behind a body that was decoded whole; else 0. A signature, or an anomaly. */
   readonly bytesAfterBody: number;
 }
@@ -149,20 +151,30 @@ export function readServiceBody(reader: ByteReader): ServiceBody {
   const typeId = namespaceZeroId(reader.bytes, reader.position, reader.end);
   const service = serviceName(typeId);
   const side = sideOf(typeId);
-  nodeId(reader);
+  named(reader, 'typeId', nodeId);
   const header =
     side === SIDE_REQUEST
-      ? { requestHeader: requestHeader(reader) }
+      ? { requestHeader: named(reader, 'requestHeader', requestHeader) }
       : side === SIDE_RESPONSE
-        ? { responseHeader: responseHeader(reader) }
+        ? { responseHeader: named(reader, 'responseHeader', responseHeader) }
         : {};
   const decode = side === SIDE_UNKNOWN ? undefined : decoderOf(service, side === SIDE_REQUEST);
   // Every row gives an object with the fields it could read.
   const fields = (decode?.(reader) ?? {}) as Readonly<Record<string, unknown>>;
-  const { status, faults, anomalies } = reader;
+  const { status, faults, anomalies, namespaceIndexes } = reader;
   const isWhole = status === 'ok' && (decode !== undefined || isEmpty(service, side));
   const bytesAfterBody = isWhole ? reader.bytesLeft : 0;
-  return { typeId, service, ...header, fields, status, faults, anomalies, bytesAfterBody };
+  return {
+    typeId,
+    service,
+    ...header,
+    fields,
+    status,
+    faults,
+    anomalies,
+    namespaceIndexes,
+    bytesAfterBody,
+  };
 }
 
 /** Fields of a request of a known service; `undefined` when the body is another one. */

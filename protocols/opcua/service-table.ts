@@ -83,7 +83,10 @@ export const OPEN_SECURE_CHANNEL_REQUEST = 446;
 export const OPEN_SECURE_CHANNEL_RESPONSE = 449;
 export const CLOSE_SECURE_CHANNEL_REQUEST = 452;
 export const ACTIVATE_SESSION_REQUEST = 467;
+export const GET_ENDPOINTS_RESPONSE = 431;
+export const READ_RESPONSE = 634;
 export const CREATE_MONITORED_ITEMS_RESPONSE = 754;
+export const MODIFY_MONITORED_ITEMS_RESPONSE = 766;
 export const PUBLISH_REQUEST = 826;
 export const SERVICE_FAULT = 397;
 
@@ -119,6 +122,12 @@ export function sideOf(typeId: number): ServiceSide {
 /** Name of the service whose request or response has this type id; `unknown` if none. */
 export function serviceName(typeId: number): string {
   return typeId < TYPE_IDS ? names[byTypeId[typeId] & ~RESPONSE_BIT] : UNKNOWN_SERVICE;
+}
+
+/** Are both type ids of the same service? */
+export function isSameService(typeId: number, otherTypeId: number): boolean {
+  if (typeId >= TYPE_IDS || otherTypeId >= TYPE_IDS) return false;
+  return ((byTypeId[typeId] ^ byTypeId[otherTypeId]) & ~RESPONSE_BIT) === 0;
 }
 
 export function serviceRow(typeId: number): ServiceRow | undefined {

@@ -21,13 +21,21 @@ export function structure<F extends Fields>(fields: F): Decoder<Structure<F>> {
     const made: Record<string, unknown> = {};
     for (const [name, decode] of rows) {
       if (reader.isStopped) break;
-      reader.field = name;
-      const value = decode(reader);
+      const value = named(reader, name, decode);
       if (value !== undefined) made[name] = value;
     }
     // Each key came from `fields` and its value from the decoder beside it.
     return made as Structure<F>;
   };
+}
+
+/** Reads one value under its name, for the words of a fault and for who asks where it stands. */
+export function named<T>(reader: ByteReader, name: string, decode: Decoder<T>): T {
+  reader.field = name;
+  const at = reader.position;
+  const value = decode(reader);
+  reader.trace?.value(reader, name, at, value);
+  return value;
 }
 
 /**
@@ -47,7 +55,9 @@ export function arrayOf<T>(
     const list: T[] = [];
     for (let index = 0; index < count; index++) {
       reader.field = field;
+      const at = reader.position;
       const item = decode(reader);
+      reader.trace?.value(reader, `[${index}]`, at, item);
       if (reader.isStopped) break;
       if (reader.takeItem()) list.push(item ?? nullItem);
     }

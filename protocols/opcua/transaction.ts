@@ -8,6 +8,8 @@ import type { FlowFacts } from '../flow.ts';
 
 export type MessageType = 'HEL' | 'ACK' | 'ERR' | 'RHE' | 'OPN' | 'MSG' | 'CLO';
 export type SecurityMode = 'None' | 'Sign' | 'SignAndEncrypt';
+/** Where the mode was learned: OPN itself, the first messages, or what the server offers. */
+export type SecurityModeSource = 'opn' | 'message' | 'endpoints';
 export type BodyReadable = 'yes' | 'no' | 'assumedYes' | 'assumedNo';
 
 /** One side of a service transaction. */
@@ -39,6 +41,8 @@ export interface OpcuaSide {
 /** Which node a notification's client handle stands for, learned from CreateMonitoredItems. */
 export interface MonitoredItemBindings {
   nodeId(subscriptionId: number, clientHandle: number): string | undefined;
+  /** URI of a namespace index of the server, once its NamespaceArray was read. */
+  namespaceUri?(index: number): string | undefined;
 }
 
 export interface OpcuaTransaction {
@@ -46,7 +50,10 @@ export interface OpcuaTransaction {
   readonly secureChannelId: number;
   readonly tokenId: number;
   readonly securityMode: SecurityMode | undefined;
+  readonly securityModeSource?: SecurityModeSource | undefined;
   readonly securityPolicyUri: string | undefined;
+  /** OPN requests on this connection after the first. */
+  readonly renewalsCount?: number;
   readonly bodyReadable: BodyReadable;
   readonly requestId: number;
   /** Name from the service table, `unknown`, or `encrypted` where the body can't be read. */

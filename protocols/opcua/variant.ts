@@ -137,23 +137,35 @@ const SERVER_TIMESTAMP = 0x08;
 const SOURCE_PICOSECONDS = 0x10;
 const SERVER_PICOSECONDS = 0x20;
 
+/** As it is filled; an absent field is never there as undefined. */
+type DataValueMade = { -readonly [K in keyof DataValueFields]: DataValueFields[K] };
+
 /** Wire order: value, status, source time and picoseconds, server time and picoseconds. */
 function readDataValue(reader: ByteReader): DataValueFields {
   const mask = reader.readByte();
-  const read = <T>(bit: number, decode: Decoder<T>): T | undefined =>
-    (mask & bit) !== 0 && !reader.isStopped ? decode(reader) : undefined;
-  const value = read(VALUE, variant);
-  const status = read(STATUS, statusCode) ?? (reader.isStopped ? undefined : GOOD);
-  const sourceTimestamp = read(SOURCE_TIMESTAMP, dateTime);
-  const sourcePicoseconds = read(SOURCE_PICOSECONDS, scalars.uint16);
-  const serverTimestamp = read(SERVER_TIMESTAMP, dateTime);
-  const serverPicoseconds = read(SERVER_PICOSECONDS, scalars.uint16);
-  return {
-    ...(value !== undefined && { value }),
-    ...(status !== undefined && { status }),
-    ...(sourceTimestamp !== undefined && { sourceTimestamp }),
-    ...(sourcePicoseconds !== undefined && { sourcePicoseconds }),
-    ...(serverTimestamp !== undefined && { serverTimestamp }),
-    ...(serverPicoseconds !== undefined && { serverPicoseconds }),
-  };
+  const made: DataValueMade = {};
+  if ((mask & VALUE) !== 0) {
+    const value = variant(reader);
+    if (value !== undefined) made.value = value;
+  }
+  const status = (mask & STATUS) !== 0 ? statusCode(reader) : GOOD;
+  if (status === undefined || reader.isStopped) return made;
+  made.status = status;
+  if ((mask & SOURCE_TIMESTAMP) !== 0) {
+    const time = dateTime(reader);
+    if (time !== undefined) made.sourceTimestamp = time;
+  }
+  if ((mask & SOURCE_PICOSECONDS) !== 0) {
+    const picoseconds = scalars.uint16(reader);
+    if (picoseconds !== undefined) made.sourcePicoseconds = picoseconds;
+  }
+  if ((mask & SERVER_TIMESTAMP) !== 0) {
+    const time = dateTime(reader);
+    if (time !== undefined) made.serverTimestamp = time;
+  }
+  if ((mask & SERVER_PICOSECONDS) !== 0) {
+    const picoseconds = scalars.uint16(reader);
+    if (picoseconds !== undefined) made.serverPicoseconds = picoseconds;
+  }
+  return made;
 }

@@ -3,7 +3,7 @@
  * The exchange travels in the clear, for secured clients too.
  */
 import type { ByteReader } from '../byte-reader.ts';
-import { certificate } from '../certificate.ts';
+import { certificate, compared } from '../certificate.ts';
 import { dateTime } from '../date-time.ts';
 import { diagnosticInfo } from '../diagnostic-info.ts';
 import { extensionObject } from '../extension-object.ts';
@@ -35,8 +35,7 @@ const userTokenPolicy = structure({
   securityPolicyUri: string,
 });
 
-/** OPC 10000-4 §7.14. */
-export const endpointDescription = structure({
+const endpointFields = structure({
   endpointUrl: string,
   server: applicationDescription,
   serverCertificate: certificate,
@@ -46,6 +45,14 @@ export const endpointDescription = structure({
   transportProfileUri: string,
   securityLevel: byte,
 });
+
+/** OPC 10000-4 §7.14. */
+export function endpointDescription(reader: ByteReader): ReturnType<typeof endpointFields> {
+  const fields = endpointFields(reader);
+  const { server, serverCertificate } = fields;
+  if (serverCertificate === undefined) return fields;
+  return { ...fields, serverCertificate: compared(serverCertificate, server?.applicationUri) };
+}
 
 /** Smallest EndpointDescription: its texts null, its lists empty. */
 export const ENDPOINT_DESCRIPTION_BYTES_MIN = 50;

@@ -2,15 +2,12 @@
  * MonitoredItem services (OPC 10000-4 §5.12): which nodes a client watches, and under which handle
  * their values will come.
  */
-import type { ByteSpan, Digest } from '../../decoded.ts';
-import { ByteReader } from '../byte-reader.ts';
 import { dateTime } from '../date-time.ts';
 import { diagnosticInfo } from '../diagnostic-info.ts';
 import { extensionObject, unknownExtensionObject } from '../extension-object.ts';
 import { nodeId } from '../node-id.ts';
 import { boolean, double, duration, uint32 } from '../scalars.ts';
-import { requestHeader, responseHeader } from '../service-header.ts';
-import { GOOD, isBad, statusCode } from '../status-code.ts';
+import { GOOD, statusCode } from '../status-code.ts';
 import { arrayOf, type Decoder, structure } from '../structure.ts';
 import { qualifiedName, string } from '../text.ts';
 import { dataEncoding, READ_VALUE_ID_BYTES_MIN } from './attribute.ts';
@@ -153,32 +150,3 @@ export const setTriggeringResponse = structure({
   removeResults: arrayOf(statusCode, 4, GOOD),
   removeDiagnosticInfos: arrayOf(diagnosticInfo, 1, {}),
 });
-
-/** Keeps nothing of a secret: the bindings need none. */
-const noDigest: Digest = { pseudonym: () => '', sha256: () => '' };
-
-/**
- * Tells `learn` which node each client handle of a CreateMonitoredItems exchange stands for: the
- * items that the server accepted. Broken bodies teach as much as could be read.
- */
-export function learnMonitoredItems(
-  request: ByteSpan,
-  response: ByteSpan,
-  learn: (subscriptionId: number, clientHandle: number, nodeId: string) => void,
-): void {
-  const asked = new ByteReader(request, false, noDigest);
-  nodeId(asked);
-  requestHeader(asked);
-  const { subscriptionId, itemsToCreate } = createMonitoredItemsRequest(asked);
-  const answered = new ByteReader(response, false, noDigest);
-  nodeId(answered);
-  responseHeader(answered);
-  const { results } = createMonitoredItemsResponse(answered);
-  if (subscriptionId === undefined || itemsToCreate === undefined || results === undefined) return;
-  for (const [index, item] of itemsToCreate.entries()) {
-    const status = results[index]?.statusCode;
-    if (status === undefined || isBad(status.code)) continue;
-    if (item.clientHandle === undefined || item.nodeId === undefined) continue;
-    learn(subscriptionId, item.clientHandle, item.nodeId);
-  }
-}

@@ -3,13 +3,13 @@
  * values here: a record says that they are there, how long they are and by which algorithm.
  */
 import type { ByteReader } from '../byte-reader.ts';
-import { certificate } from '../certificate.ts';
+import { certificate, compared } from '../certificate.ts';
 import { diagnosticInfo } from '../diagnostic-info.ts';
 import { extensionObject, type UnknownExtensionObject } from '../extension-object.ts';
 import { nodeId, secretNodeId } from '../node-id.ts';
 import { boolean, duration, uint32 } from '../scalars.ts';
 import { GOOD, statusCode } from '../status-code.ts';
-import { arrayOf, type Decoder, skipped, structure } from '../structure.ts';
+import { arrayOf, type Decoder, named, skipped, structure } from '../structure.ts';
 import { byteStringLength, pseudonym, secretLength, string } from '../text.ts';
 import {
   applicationDescription,
@@ -19,8 +19,8 @@ import {
 
 /** SignatureData: the algorithm's URI; the signature itself is left behind. */
 const signatureAlgorithm: Decoder<string | undefined> = (reader) => {
-  const algorithm = string(reader);
-  secretLength(reader);
+  const algorithm = named(reader, 'algorithm', string);
+  named(reader, 'signature', secretLength);
   return algorithm;
 };
 
@@ -29,7 +29,7 @@ const softwareCertificates = skipped(
   arrayOf(structure({ data: skipped(byteStringLength), signature: skipped(secretLength) }), 8, {}),
 );
 
-export const createSessionRequest = structure({
+const createSessionFields = structure({
   clientDescription: applicationDescription,
   serverUri: string,
   endpointUrl: string,
@@ -39,6 +39,14 @@ export const createSessionRequest = structure({
   requestedSessionTimeoutMs: duration,
   maxResponseMessageSizeBytes: uint32,
 });
+
+export function createSessionRequest(reader: ByteReader): ReturnType<typeof createSessionFields> {
+  const fields = createSessionFields(reader);
+  const { clientDescription, clientCertificate } = fields;
+  if (clientCertificate === undefined) return fields;
+  const { applicationUri } = clientDescription ?? {};
+  return { ...fields, clientCertificate: compared(clientCertificate, applicationUri) };
+}
 
 export const createSessionResponse = structure({
   sessionId: nodeId,
@@ -74,17 +82,18 @@ const ISSUED_TOKEN = 940;
 
 const userIdentityBodies = {
   [ANONYMOUS]: (reader: ByteReader): UserIdentityToken => {
-    return present({ tokenType: 'Anonymous', policyId: string(reader) });
+    return present({ tokenType: 'Anonymous', policyId: named(reader, 'policyId', string) });
   },
   [USER_NAME]: userNameToken,
   [CERTIFICATE]: (reader: ByteReader): UserIdentityToken => {
-    const policyId = string(reader);
-    return present({ tokenType: 'Certificate', policyId, certificate: certificate(reader) });
+    const policyId = named(reader, 'policyId', string);
+    const chain = named(reader, 'certificate', certificate);
+    return present({ tokenType: 'Certificate', policyId, certificate: chain });
   },
   [ISSUED_TOKEN]: (reader: ByteReader): UserIdentityToken => {
-    const policyId = string(reader);
-    const tokenBytes = secretLength(reader);
-    const encryptionAlgorithm = string(reader);
+    const policyId = named(reader, 'policyId', string);
+    const tokenBytes = named(reader, 'token', secretLength);
+    const encryptionAlgorithm = named(reader, 'encryptionAlgorithm', string);
     return present({ tokenType: 'IssuedToken', policyId, tokenBytes, encryptionAlgorithm });
   },
 };
@@ -123,12 +132,12 @@ export const cancelResponse = structure({ cancelCount: uint32 });
 
 /** policyId, userName, password, encryptionAlgorithm (OPC 10000-4 §7.41.4). */
 function userNameToken(reader: ByteReader): UserIdentityToken {
-  const policyId = string(reader);
-  const userName = pseudonym(reader);
+  const policyId = named(reader, 'policyId', string);
+  const userName = named(reader, 'userName', pseudonym);
   const isSecretEncrypted = beginsEncryptedSecret(reader);
-  const tokenBytes = secretLength(reader);
+  const tokenBytes = named(reader, 'password', secretLength);
   const isRead = !reader.isStopped;
-  const encryptionAlgorithm = string(reader);
+  const encryptionAlgorithm = named(reader, 'encryptionAlgorithm', string);
   const passwordPresent = isRead ? (tokenBytes ?? 0) > 0 : undefined;
   const passwordIsClearText =
     reader.isStopped || passwordPresent === undefined

@@ -170,7 +170,7 @@ function notificationData(reader: ByteReader): Notification {
 function dataChange(reader: ByteReader): DataChange {
   const clientHandle = uint32(reader);
   if (clientHandle === undefined) return {};
-  return { clientHandle, ...dataValue(reader) };
+  return Object.assign({ clientHandle }, dataValue(reader));
 }
 
 const NULL_VARIANT = { type: 'Null' } as const;
