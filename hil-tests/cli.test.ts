@@ -21,6 +21,7 @@ before(() => {
   writeFileSync(inFolder('cut.pcap'), bench);
   truncateSync(inFolder('cut.pcap'), 10_000);
   writeFileSync(inFolder('packed.pcap.gz'), gzipSync(bench));
+  writeFileSync(inFolder('packed.pcap.xz'), Buffer.from('fd377a585a000004e6d6b446', 'hex'));
   writeFileSync(inFolder('garbage.pcap'), Buffer.alloc(3000, 'no capture at all'));
   writeFileSync(inFolder('empty.pcap'), '');
   mkdirSync(inFolder('folder'));
@@ -66,11 +67,18 @@ test('every command tells an example, and exits with 0', async () => {
 // biome-ignore format: one case per line
 const unreadable = [
   { file: 'missing.pcap', says: /missing\.pcap" does not exist/ },
-  { file: 'packed.pcap.gz', says: /packed\.pcap\.gz" is compressed with gzip.*gzip -dc/ },
+  { file: 'packed.pcap.xz', says: /packed\.pcap\.xz" is compressed with xz.*xz -dc/ },
   { file: 'garbage.pcap', says: /garbage\.pcap" is no pcap or pcapng capture/ },
   { file: 'empty.pcap', says: /empty\.pcap" is empty/ },
   { file: 'folder', says: /folder" is a folder/ },
 ] as const;
+
+test('replay reads a capture packed with gzip as it reads the plain one', async () => {
+  const packed = await fieldtap(['replay', inFolder('packed.pcap.gz'), '--summary', 'json']);
+  const plain = await fieldtap(['replay', BENCH_CAPTURE, '--summary', 'json']);
+  assert.equal(packed.exitCode, 0);
+  assert.equal(JSON.parse(packed.stdout).frames, JSON.parse(plain.stdout).frames);
+});
 
 for (const { file, says } of unreadable) {
   test(`replay of what is no capture: ${file}`, async () => {

@@ -182,6 +182,7 @@ export class Decoder {
     for (let row = 0; row < this.#table.flowsMax; row++) {
       if (this.#table.isUsed(row)) this.#leave(row);
     }
+    this.#fragments.clear();
     this.#readOut();
   }
 

@@ -90,6 +90,13 @@ export class FragmentTable {
     return this.#isWhole(slot) ? this.#finish(slot, headers) : NONE;
   }
 
+  /** End of input: what still waits will never be together. */
+  clear(): void {
+    for (let slot = 0; slot < FRAGMENTED_PACKETS_MAX; slot++) {
+      if (this.#isUsed[slot] !== 0) this.#drop(slot);
+    }
+  }
+
   /** Capture time goes on. */
   advance(timeUs: number): void {
     for (let slot = 0; slot < FRAGMENTED_PACKETS_MAX; slot++) {

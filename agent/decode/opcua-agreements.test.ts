@@ -242,6 +242,21 @@ test('namespace indexes get their URIs once the NamespaceArray was read', () => 
   );
 });
 
+test('an alias of RegisterNodes is told with its node', () => {
+  const pump = [3, 2, 0, ...text('Pump1.Speed')];
+  const alias = [3, 9, 0, ...text('a1')];
+  const readAlias = [...alias, ...int32(13), ...NULL_TEXT, 0, 0, ...NULL_TEXT];
+  const bench = new Bench();
+  bench.sendAll(CLEAR_CHANNEL);
+  bench.send(0, chunk('F', 2, 2, request(560, int32(1), pump)));
+  bench.send(1, chunk('F', 2, 2, response(563, 0, int32(1), alias)));
+  const zero = new Array(8).fill(0);
+  bench.send(0, chunk('F', 3, 3, request(631, zero, int32(0), int32(1), readAlias)));
+  bench.send(1, chunk('F', 3, 3, READ_ANSWER));
+  const { registeredNodes } = bench.records.at(-1) ?? {};
+  assert.deepEqual(registeredNodes, { 'ns=9;s=a1': 'ns=2;s=Pump1.Speed' });
+});
+
 test('supplied keys: the chunk is asked for before its sequence header is read', () => {
   const asked: string[] = [];
   const hidden = (bytes: Bytes): Bytes => bytes.map((byte) => byte ^ 0x55);

@@ -9,12 +9,14 @@ import {
   OFFERED_MODES,
   offeredModes,
   readNamespaces,
+  registeredNodes,
 } from '../../protocols/opcua/learned-bindings.ts';
 import {
   CREATE_MONITORED_ITEMS_RESPONSE,
   GET_ENDPOINTS_RESPONSE,
   MODIFY_MONITORED_ITEMS_RESPONSE,
   READ_RESPONSE,
+  REGISTER_NODES_RESPONSE,
 } from '../../protocols/opcua/service-table.ts';
 import type {
   MonitoredItemBindings,
@@ -26,6 +28,8 @@ import { MonitoredItemTable } from './opcua-monitored-items.ts';
 /** Servers of which namespaces or modes are remembered; the one learned first makes room. */
 const SERVERS_MAX = 256;
 const NAMESPACES_PER_SERVER_MAX = 64;
+/** Aliases of registered nodes over all servers; the one learned first makes room. */
+const ALIASES_MAX = 4_096;
 
 export class OpcuaBindings implements MonitoredItemBindings {
   readonly #handles: MonitoredItemTable;
@@ -33,6 +37,9 @@ export class OpcuaBindings implements MonitoredItemBindings {
   readonly #items: MonitoredItemTable;
   readonly #namespaces = new Map<number, readonly string[]>();
   readonly #modes = new Map<number, ReadonlyMap<string, number>>();
+
+  /** By `server alias`. */
+  readonly #aliases = new Map<string, string>();
 
   constructor(itemsMax: number) {
     this.#handles = new MonitoredItemTable(itemsMax);
@@ -58,6 +65,10 @@ export class OpcuaBindings implements MonitoredItemBindings {
     return this.#handles.nodeId(subscriptionId, clientHandle);
   }
 
+  registeredNodeId(alias: string): string | undefined {
+    return this.#aliases.size === 0 ? undefined : this.#aliases.get(this.#aliasKey(alias));
+  }
+
   namespaceUri(index: number): string | undefined {
     return this.#namespaces.get(this.#handles.server)?.[index];
   }
@@ -79,6 +90,13 @@ export class OpcuaBindings implements MonitoredItemBindings {
       case MODIFY_MONITORED_ITEMS_RESPONSE:
         this.#learnModified(transaction);
         break;
+      case REGISTER_NODES_RESPONSE:
+        for (const [alias, nodeId] of registeredNodes(request.body, response.body)) {
+          this.#aliases.set(this.#aliasKey(alias), nodeId);
+          const [oldest] = this.#aliases.keys();
+          if (this.#aliases.size > ALIASES_MAX) this.#aliases.delete(oldest);
+        }
+        break;
       case READ_RESPONSE: {
         if (!mayReadNamespaces(request.body)) break;
         const uris = readNamespaces(request.body, response.body);
@@ -97,7 +115,8 @@ export class OpcuaBindings implements MonitoredItemBindings {
 
   #learnCreated({ request, response }: OpcuaTransaction): void {
     for (const item of createdItems(request.body, response.body)) {
-      const { subscriptionId, clientHandle, monitoredItemId, nodeId = '' } = item;
+      const { subscriptionId, clientHandle, monitoredItemId, nodeId: asked = '' } = item;
+      const nodeId = this.registeredNodeId(asked) ?? asked;
       this.#handles.learn(subscriptionId, clientHandle, nodeId);
       this.#items.learn(subscriptionId, monitoredItemId, nodeId);
     }
@@ -109,6 +128,10 @@ export class OpcuaBindings implements MonitoredItemBindings {
       const nodeId = this.#items.nodeId(subscriptionId, monitoredItemId);
       if (nodeId !== undefined) this.#handles.learn(subscriptionId, clientHandle, nodeId);
     }
+  }
+
+  #aliasKey(alias: string): string {
+    return `${this.#handles.server} ${alias}`;
   }
 
   #remember<T>(byServer: Map<number, T>, facts: T): void {

@@ -2,7 +2,8 @@
  * An OPC UA server (by node-opcua) that plays a pump:
  * `node opcua-server.ts --port 0 --directory DIR`. Certificates and trust lists lie in DIR and
  * nowhere else; `--mode Sign` or `SignAndEncrypt` offers that one alone. `Pump1.Level` changes by
- * a fixed rule (`{"set":...}` lines tell each value), `Pump1.Setpoint` may be written, `Pump1.Start` may be called, and only the user
+ * a fixed rule (`{"set":...}` lines tell each value), `Pump1.Setpoint` may be written,
+ * `Pump1.Start` may be called, and only the user
  * `operator` with the password given by --password may sign in by name.
  */
 import { mkdirSync } from 'node:fs';

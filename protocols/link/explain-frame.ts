@@ -14,6 +14,7 @@ import {
   LINKTYPE_RAW,
 } from '../frame-block.ts';
 import {
+  ETHER_TYPE_BRIDGED,
   ETHER_TYPE_IPV4,
   ETHER_TYPE_IPV6,
   ETHER_TYPE_OLD_STACKED_VLAN,
@@ -32,7 +33,19 @@ import {
   explainVlanTag,
 } from './explain-link.ts';
 import { explainIcmp, explainTcp, explainUdp } from './explain-transport.ts';
+import {
+  explainGre,
+  explainHsr,
+  explainMpls,
+  explainPppoe,
+  UDP_TUNNELS,
+} from './explain-tunnel.ts';
+import { IP_PROTOCOL_GRE } from './gre.ts';
+import { ETHER_TYPE_HSR } from './hsr.ts';
 import { IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from './ipv4.ts';
+import { ETHER_TYPE_MPLS, ETHER_TYPE_MPLS_UPSTREAM } from './mpls.ts';
+import { ETHER_TYPE_PPPOE_SESSION } from './ppp.ts';
+import { IP_PROTOCOL_IPV4, IP_PROTOCOL_IPV6 } from './read-network.ts';
 
 /** Where a segment or datagram has its payload, and who speaks to whom. */
 export interface ApplicationBytes {
@@ -54,7 +67,7 @@ export type ApplicationExplainer = (
 ) => readonly ExplainedField[] | undefined;
 
 /** Layers entered in one frame; tunnels in tunnels end here. */
-const LAYERS_MAX = 32;
+const LAYERS_MAX = 64;
 
 const LINK_LAYERS: ReadonlyMap<number, LayerExplainer> = new Map([
   [LINKTYPE_ETHERNET, explainEthernet],
@@ -74,6 +87,11 @@ const ETHER_TYPE_LAYERS: ReadonlyMap<number, LayerExplainer> = new Map([
   [ETHER_TYPE_SERVICE_VLAN, explainVlanTag],
   [ETHER_TYPE_OLD_STACKED_VLAN, explainVlanTag],
   [0x0806, explainArp],
+  [ETHER_TYPE_BRIDGED, explainEthernet],
+  [ETHER_TYPE_MPLS, explainMpls],
+  [ETHER_TYPE_MPLS_UPSTREAM, explainMpls],
+  [ETHER_TYPE_PPPOE_SESSION, explainPppoe],
+  [ETHER_TYPE_HSR, explainHsr],
 ]);
 
 const IP_PROTOCOL_LAYERS: ReadonlyMap<number, LayerExplainer> = new Map([
@@ -81,6 +99,9 @@ const IP_PROTOCOL_LAYERS: ReadonlyMap<number, LayerExplainer> = new Map([
   [IP_PROTOCOL_UDP, explainUdp],
   [0, explainExtension('hop-by-hop options')],
   [1, explainIcmp],
+  [IP_PROTOCOL_IPV4, explainIpv4],
+  [IP_PROTOCOL_IPV6, explainIpv6],
+  [IP_PROTOCOL_GRE, explainGre],
   [43, explainExtension('routing')],
   [44, explainIpv6Fragment],
   [51, explainExtension('authentication')],
@@ -99,8 +120,8 @@ export function explainFrame(
   for (let layers = 0; layer !== undefined && layers < LAYERS_MAX; layers++) {
     if (walk.position >= walk.end) break;
     const next = layer(walk);
-    if (next.kind === 'application') addApplication(walk, application);
-    layer = layerOf(next);
+    layer = next.kind === 'application' ? udpTunnelOf(walk) : layerOf(next);
+    if (next.kind === 'application' && layer === undefined) addApplication(walk, application);
   }
   const list = new FieldList(frame, 0, frame.length);
   list.append(walk.fields);
@@ -126,6 +147,16 @@ function startOf(frame: Uint8Array): LayerWalk {
     destinationPort: 0,
     isFragment: false,
   };
+}
+
+/** A piece of a packet holds no whole header of a tunnel. */
+function udpTunnelOf({
+  ipProtocol,
+  destinationPort,
+  isFragment,
+}: LayerWalk): LayerExplainer | undefined {
+  if (ipProtocol !== 'udp' || isFragment) return undefined;
+  return UDP_TUNNELS.get(destinationPort);
 }
 
 function layerOf(next: NextLayer): LayerExplainer | undefined {

@@ -47,6 +47,19 @@ export function modifiedItems(request: ByteSpan, response: ByteSpan): readonly L
   return items;
 }
 
+/** Aliases that the server gave in a RegisterNodes exchange, each with its node. */
+export function registeredNodes(
+  request: ByteSpan,
+  response: ByteSpan,
+): readonly (readonly [alias: string, nodeId: string])[] {
+  const asked = decodeRequest('RegisterNodes', request, noDigest)?.nodesToRegister ?? [];
+  const given = decodeResponse('RegisterNodes', response, noDigest)?.registeredNodeIds ?? [];
+  return given.flatMap((alias, index) => {
+    const nodeId = asked[index];
+    return nodeId === undefined || nodeId === alias ? [] : [[alias, nodeId] as const];
+  });
+}
+
 const NAMESPACE_ARRAY = 'i=2255';
 const VALUE = 13;
 /** A client asks for it in a Read of a few nodes; larger ones aren't looked at. */

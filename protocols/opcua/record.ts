@@ -86,6 +86,7 @@ export function opcuaTransactionFields(
     ...(request.present && { request: sideFields(transaction, request, requestBody, digest) }),
     ...(answered && { response: answered }),
     ...namespaceFields(namespaceIndexes, transaction.bindings),
+    ...registeredFields(requestBody, transaction.bindings),
     anomalies: [
       ...transaction.anomalies,
       ...anomaliesOf(requestBody, transaction.bodyReadable),
@@ -181,6 +182,23 @@ function namespaceFields(
     if (uri !== undefined) namespaceUris[index] = uri;
   }
   return Object.keys(namespaceUris).length === 0 ? {} : { namespaceUris };
+}
+
+/** The nodes behind the aliases that a request uses. */
+function registeredFields(
+  request: ServiceBody | undefined,
+  bindings: MonitoredItemBindings,
+): FieldsOfSide {
+  const { nodesToRead, nodesToWrite, itemsToCreate } = request?.fields ?? {};
+  const registeredNodes: Record<string, string> = {};
+  for (const nodes of [nodesToRead, nodesToWrite, itemsToCreate]) {
+    if (!Array.isArray(nodes)) continue;
+    for (const { nodeId } of nodes) {
+      const registered = typeof nodeId === 'string' && bindings.registeredNodeId?.(nodeId);
+      if (registered) registeredNodes[nodeId] = registered;
+    }
+  }
+  return Object.keys(registeredNodes).length === 0 ? {} : { registeredNodes };
 }
 
 /** Of the nodes that were put beside their handles. */

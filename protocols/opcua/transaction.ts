@@ -41,6 +41,8 @@ export interface OpcuaSide {
 /** Which node a notification's client handle stands for, learned from CreateMonitoredItems. */
 export interface MonitoredItemBindings {
   nodeId(subscriptionId: number, clientHandle: number): string | undefined;
+  /** The node that RegisterNodes gave this alias of the server for. */
+  registeredNodeId?(alias: string): string | undefined;
   /** URI of a namespace index of the server, once its NamespaceArray was read. */
   namespaceUri?(index: number): string | undefined;
 }
