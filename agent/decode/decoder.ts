@@ -32,6 +32,7 @@ import {
   IPV4_SOURCE,
   isIpv4ChecksumRight,
 } from '../../protocols/link/ipv4.ts';
+import { hasPrpSuffix } from '../../protocols/link/prp.ts';
 import { readFrame } from '../../protocols/link/read-frame.ts';
 import { readReassembled } from '../../protocols/link/read-network.ts';
 import { TCP_FLAGS, TCP_SYN, tcpPayloadOffset } from '../../protocols/link/tcp.ts';
@@ -137,9 +138,11 @@ export class Decoder {
     context.frameAddress = -1;
     context.frameBytes = 0;
     this.#interfaceIndex = block.interfaceIndex;
-    this.#recent.beginBlock(bytes);
+    const recent = this.#recent;
+    const firstFrame = recent.beginBlock(block);
     let bytesCount = 0;
     for (let word = 0; word < words; word += FRAME_WORDS) {
+      recent.frame = (firstFrame + word) | 0;
       const offset = index[word + FRAME_OFFSET];
       const capturedBytes = index[word + FRAME_CAPTURED_BYTES];
       const seconds = index[word + FRAME_SECONDS];
@@ -160,7 +163,7 @@ export class Decoder {
       }
       this.#frame(bytes, offset, Math.min(offset + capturedBytes, bytes.length), linkType);
     }
-    this.#recent.endBlock();
+    recent.endBlock();
     this.#lastTimeUs = context.timeUs;
     this.#counters.framesCount += framesCount;
     this.#counters.bytesCount += bytesCount;
@@ -189,21 +192,25 @@ export class Decoder {
   #frame(bytes: Uint8Array, offset: number, end: number, linkType: number): void {
     const headers = this.#headers;
     const kind = readFrame(headers, bytes, offset, end, linkType);
-    // The ordinary frame: nothing behind the IP packet, no tag of a ring.
-    if (kind === FRAME_TCP && headers.transportEnd === end && headers.hsrTag < 0) {
-      this.#segment(bytes);
+    if (
+      (headers.hsrTag >= 0 || hasPrpSuffix(bytes, offset, end)) &&
+      linkType === LINKTYPE_ETHERNET &&
+      this.#isRedundant(kind, bytes, offset, end)
+    ) {
+      this.#countCopy();
       return;
     }
-    if (linkType === LINKTYPE_ETHERNET) {
-      const { timeUs } = this.#context;
-      if (this.#redundant.isCopy(headers, bytes, offset, end, timeUs)) {
-        this.#countCopy();
-        return;
-      }
-      if (this.#redundant.kind !== REDUNDANCY_NONE) this.#noteRedundancy(kind, bytes);
-    }
-    if (kind === FRAME_FRAGMENT) this.#fragment(bytes);
+    if (kind === FRAME_TCP) this.#segment(bytes);
+    else if (kind === FRAME_FRAGMENT) this.#fragment(bytes);
     else this.#transport(kind, bytes);
+  }
+
+  /** Whether the frame came before on the other LAN or round the ring the other way. */
+  #isRedundant(kind: FrameKind, bytes: Uint8Array, offset: number, end: number): boolean {
+    const redundant = this.#redundant;
+    if (redundant.isCopy(this.#headers, bytes, offset, end, this.#context.timeUs)) return true;
+    if (redundant.kind !== REDUNDANCY_NONE) this.#noteRedundancy(kind, bytes);
+    return false;
   }
 
   #transport(kind: FrameKind, bytes: Uint8Array): void {

@@ -120,12 +120,12 @@ test('giving up: the end of a flow lets everything go, without blame', () => {
   assert.deepEqual(flow.transactions[2].matched, false);
 });
 
-test('limits: the 17th request of a flow pushes out its first, and says so', () => {
+test('limits: the 33rd request of a flow pushes out its first, and says so', () => {
   const flow = new ModbusTestFlow();
-  for (let id = 1; id <= 17; id += 1) flow.client(ask(id));
+  for (let id = 1; id <= 33; id += 1) flow.client(ask(id));
   assert.equal(flow.analyzer.pendingEvictedCount, 1);
   assert.partialDeepStrictEqual(flow.transactions, [{ transactionId: 1, matched: false }]);
-  flow.server(answer(17));
+  flow.server(answer(33));
   assert.deepEqual(flow.transactions[1].anomalies, ['requestsOutstandingTooMany']);
 });
 

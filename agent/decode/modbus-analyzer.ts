@@ -34,8 +34,8 @@ export interface ModbusAnalyzerOptions {
   readonly partialMessagesMax?: number;
 }
 
-/** FIELDS.md 1.6. */
-const TRANSACTIONS_PENDING_MAX = 16;
+/** Twice FIELDS.md 1.6: clients with 24 open requests are real (docs/decisions). */
+const TRANSACTIONS_PENDING_MAX = 32;
 const REQUESTS_PENDING_MAX = 8192;
 const REQUEST_TIMEOUT_MS = 5000;
 const PARTIAL_MESSAGES_MAX = 2048;

@@ -41,7 +41,7 @@ export interface PairingLimits {
 }
 
 /** Requests given up in one call of `advance`: after a flood the rest waits for the next. */
-const GIVEN_UP_MAX = 1_024;
+const GIVEN_UP_MAX = 512;
 
 const OPEN_SECURE_CHANNEL = 'OpenSecureChannel';
 

@@ -4,100 +4,119 @@
  * compared while its block is there; of the last payload the beginning is kept beyond the block.
  */
 
-import type { FrameHeaders } from '../../protocols/link/frame-headers.ts';
+import {
+  FRAME_CAPTURED_BYTES,
+  FRAME_OFFSET,
+  FRAME_WORDS,
+  type FrameBlock,
+} from '../../protocols/frame-block.ts';
+import { FRAME_TCP, FrameHeaders } from '../../protocols/link/frame-headers.ts';
 import { int32At, uint16At } from '../../protocols/link/network-order.ts';
+import { readFrame } from '../../protocols/link/read-frame.ts';
 import { TCP_FLAGS, TCP_SEQUENCE, TCP_SYN, tcpPayloadOffset } from '../../protocols/link/tcp.ts';
 import { type FlowTable, SIDES } from './flow-table.ts';
 
 /** Bytes of the last payload that are kept beyond its block. */
-const KEPT_BYTES_MAX = 64;
+const KEPT_BYTES_MAX = 32;
 /** Without an IP identification, only a frame as near as this is taken for a copy. */
 const COPY_AGE_MAX_US = 10_000;
-/** Fields of the IP header, counted from the source address in it. */
-const IPV4_LENGTH_FROM_SOURCE = -10;
+/** Field of the IP header, counted from the source address in it. */
 const IPV4_IDENTIFICATION_FROM_SOURCE = -8;
-const IPV6_LENGTH_FROM_SOURCE = -4;
 
-/** Words of a direction: of the last frame, its TCP header and block; of the last payload. */
-const WORDS = 4;
-const FRAME_TCP_HEADER = 0;
-const FRAME_BLOCK = 1;
-const PAYLOAD_TCP_HEADER = 2;
-const PAYLOAD_END = 3;
-const NONE = -1;
+const NO_FRAMES: FrameBlock = {
+  bytes: new Uint8Array(0),
+  index: new Uint32Array(0),
+  framesCount: 0,
+  interfaceIndex: 0,
+  linkType: 0,
+  monotonicMs: -1,
+  historyAddress: -1,
+};
 
 export class RecentSegments {
+  /**
+   * Number of the frame under way, counted in words of the index since start; wraps. The two
+   * columns below take it for each direction: one store a frame is all that the hot path pays.
+   */
+  frame = 0;
+  readonly lastFrame: Int32Array;
+  /** Of the last frame with payload. */
+  readonly lastPayload: Int32Array;
   readonly #table: FlowTable;
   readonly #headers: FrameHeaders;
-  readonly #words: Int32Array;
+  /** Of the frame before, read once more. */
+  readonly #known = new FrameHeaders();
   readonly #kept: Uint8Array;
   readonly #keptLength: Uint8Array;
   readonly #keptSequence: Int32Array;
-  /** Directions with a frame in this block. */
-  readonly #touched: Int32Array;
-  #touchedCount = 0;
-  #block = 1;
-  #bytes: Uint8Array = new Uint8Array(0);
+  #block = NO_FRAMES;
+  #firstFrame = 0;
+  /** Rows from here on were never used. */
+  #rowsUsed = 0;
 
   constructor(table: FlowTable, headers: FrameHeaders) {
     const directions = table.flowsMax * SIDES;
     this.#table = table;
     this.#headers = headers;
-    this.#words = new Int32Array(directions * WORDS);
+    this.lastFrame = new Int32Array(directions).fill(-1);
+    this.lastPayload = new Int32Array(directions).fill(-1);
     this.#kept = new Uint8Array(directions * KEPT_BYTES_MAX);
     this.#keptLength = new Uint8Array(directions);
     this.#keptSequence = new Int32Array(directions);
-    this.#touched = new Int32Array(directions);
   }
 
-  beginBlock(bytes: Uint8Array): void {
-    this.#bytes = bytes;
+  /** Returns the number of its first frame. */
+  beginBlock(block: FrameBlock): number {
+    this.#block = block;
+    return this.#firstFrame;
   }
 
   /** The block's bytes go; what may be asked for later is copied, once per direction. */
   endBlock(): void {
-    for (let index = 0; index < this.#touchedCount; index++) this.#keep(this.#touched[index]);
-    this.#touchedCount = 0;
-    this.#block = (this.#block + 1) | 0;
+    const directions = this.#rowsUsed * SIDES;
+    for (let direction = 0; direction < directions; direction++) {
+      if (this.#wordOf(this.lastPayload[direction]) >= 0) this.#keep(direction);
+    }
+    this.#firstFrame = (this.#firstFrame + this.#block.framesCount * FRAME_WORDS) | 0;
+    this.#block = NO_FRAMES;
   }
 
   /** The direction belongs to another flow from now on. */
   forget(direction: number): void {
-    this.#words[direction * WORDS + FRAME_TCP_HEADER] = NONE;
-    this.#words[direction * WORDS + PAYLOAD_TCP_HEADER] = NONE;
+    this.#rowsUsed = Math.max(this.#rowsUsed, (direction >> 1) + 1);
+    this.lastFrame[direction] = (this.#firstFrame - 1) | 0;
+    this.lastPayload[direction] = (this.#firstFrame - 1) | 0;
     this.#keptLength[direction] = 0;
   }
 
-  note(direction: number, bytes: Uint8Array, tcp: number, payload: number, end: number): void {
-    if (bytes !== this.#bytes) return;
-    const word = direction * WORDS;
-    const words = this.#words;
-    if (words[word + FRAME_BLOCK] !== this.#block) {
-      words[word + FRAME_BLOCK] = this.#block;
-      words[word + PAYLOAD_TCP_HEADER] = NONE;
-      this.#touched[this.#touchedCount++] = direction;
-    }
-    words[word + FRAME_TCP_HEADER] = tcp;
-    if (payload >= end) return;
-    words[word + PAYLOAD_TCP_HEADER] = tcp;
-    words[word + PAYLOAD_END] = end;
-  }
-
-  /** Whether this segment is the same frame as the direction's last one, seen a second time. */
-  isCopy(direction: number, bytes: Uint8Array, tcp: number, end: number, timeUs: number): boolean {
-    const word = direction * WORDS;
-    if (this.#words[word + FRAME_BLOCK] !== this.#block || bytes !== this.#bytes) return false;
-    const last = this.#words[word + FRAME_TCP_HEADER];
-    if (last === NONE || last === tcp) return false;
-    const moved = last - tcp;
-    if (!this.#isSameLength(bytes, moved)) return false;
+  /**
+   * Whether this segment is the same frame as the direction's last one, seen a second time.
+   * `isOrdinary`: it would be no surprise, so only a frame of the same length is looked at.
+   */
+  isCopy(
+    direction: number,
+    bytes: Uint8Array,
+    tcp: number,
+    end: number,
+    timeUs: number,
+    isOrdinary: boolean,
+  ): boolean {
+    const last = this.lastFrame[direction];
+    const word = (last - this.#firstFrame) | 0;
+    const own = (this.frame - this.#firstFrame) | 0;
+    if (word < 0 || word >= own) return false;
+    const block = this.#block;
+    const { index } = block;
+    const isOtherSize = index[word + FRAME_CAPTURED_BYTES] !== index[own + FRAME_CAPTURED_BYTES];
+    if ((isOrdinary && isOtherSize) || bytes !== block.bytes || !this.#read(last)) return false;
+    const { transport, transportEnd } = this.#known;
+    const moved = transport - tcp;
+    if (transportEnd - moved !== end) return false;
     for (let at = tcp + TCP_SEQUENCE; at < end; at++) {
       if (bytes[at + moved] !== bytes[at]) return false;
     }
-    const { isIpv6, sourceAddress } = this.#headers;
-    const at = sourceAddress + IPV4_IDENTIFICATION_FROM_SOURCE;
-    const identification = isIpv6 ? 0 : uint16At(bytes, at);
-    const known = isIpv6 ? 0 : uint16At(bytes, at + moved);
+    const identification = identificationOf(this.#headers, bytes);
+    const known = identificationOf(this.#known, bytes);
     // A sender that counts its packets gives a retransmission another number.
     if (identification !== 0 || known !== 0) return identification === known;
     return this.#isNear(direction, timeUs);
@@ -111,26 +130,34 @@ export class RecentSegments {
     offset: number,
     length: number,
   ): boolean {
-    const word = direction * WORDS;
-    const isInBlock = this.#words[word + FRAME_BLOCK] === this.#block;
-    const tcp = this.#words[word + PAYLOAD_TCP_HEADER];
-    if (!isInBlock || tcp === NONE) {
+    if (this.#wordOf(this.lastPayload[direction]) < 0 || !this.#read(this.lastPayload[direction])) {
       const known = this.#keptLength[direction];
       const base = direction * KEPT_BYTES_MAX;
       const distance = (sequence - this.#keptSequence[direction]) | 0;
       return isOther(this.#kept, base, known, bytes, offset, length, distance);
     }
-    const from = tcpPayloadOffset(this.#bytes, tcp, this.#words[word + PAYLOAD_END]);
-    const known = this.#words[word + PAYLOAD_END] - from;
-    const distance = (sequence - this.#sequenceAt(tcp)) | 0;
-    return isOther(this.#bytes, from, known, bytes, offset, length, distance);
+    const { transport, transportEnd } = this.#known;
+    const known = this.#block.bytes;
+    const from = tcpPayloadOffset(known, transport, transportEnd);
+    const distance = (sequence - sequenceAt(known, transport)) | 0;
+    return isOther(known, from, transportEnd - from, bytes, offset, length, distance);
   }
 
-  /** By the IP headers: the payload alone doesn't say how long the other one was. */
-  #isSameLength(bytes: Uint8Array, moved: number): boolean {
-    const { isIpv6, sourceAddress } = this.#headers;
-    const at = sourceAddress + (isIpv6 ? IPV6_LENGTH_FROM_SOURCE : IPV4_LENGTH_FROM_SOURCE);
-    return uint16At(bytes, at) === uint16At(bytes, at + moved);
+  /** Place in the block's index, or negative for a frame of an earlier block. */
+  #wordOf(frame: number): number {
+    const word = (frame - this.#firstFrame) | 0;
+    return word < this.#block.framesCount * FRAME_WORDS ? word : -1;
+  }
+
+  /** Reads the headers of a frame of this block into `#known`; false where it has no segment. */
+  #read(frame: number): boolean {
+    const { bytes, index, linkType } = this.#block;
+    const word = this.#wordOf(frame);
+    const offset = index[word + FRAME_OFFSET];
+    const end = Math.min(offset + index[word + FRAME_CAPTURED_BYTES], bytes.length);
+    this.#known.vlanIdsCount = 0;
+    if (readFrame(this.#known, bytes, offset, end, linkType) !== FRAME_TCP) return false;
+    return tcpPayloadOffset(bytes, this.#known.transport, this.#known.transportEnd) >= 0;
   }
 
   #isNear(direction: number, timeUs: number): boolean {
@@ -138,22 +165,30 @@ export class RecentSegments {
     return flow !== undefined && Math.abs(timeUs - flow.lastSeenUs) <= COPY_AGE_MAX_US;
   }
 
-  #sequenceAt(tcp: number): number {
-    const sequence = int32At(this.#bytes, tcp + TCP_SEQUENCE);
-    return (this.#bytes[tcp + TCP_FLAGS] & TCP_SYN) === 0 ? sequence : (sequence + 1) | 0;
-  }
-
   #keep(direction: number): void {
-    const tcp = this.#words[direction * WORDS + PAYLOAD_TCP_HEADER];
-    if (tcp === NONE || this.#table.facts[direction >> 1] === undefined) return;
-    const end = this.#words[direction * WORDS + PAYLOAD_END];
-    const from = tcpPayloadOffset(this.#bytes, tcp, end);
-    const length = Math.min(end - from, KEPT_BYTES_MAX);
+    if (this.#table.facts[direction >> 1] === undefined) return;
+    if (!this.#read(this.lastPayload[direction])) return;
+    const { transport, transportEnd } = this.#known;
+    const { bytes } = this.#block;
+    const from = tcpPayloadOffset(bytes, transport, transportEnd);
+    const length = Math.min(transportEnd - from, KEPT_BYTES_MAX);
     const to = direction * KEPT_BYTES_MAX;
-    for (let at = 0; at < length; at++) this.#kept[to + at] = this.#bytes[from + at];
+    for (let at = 0; at < length; at++) this.#kept[to + at] = bytes[from + at];
     this.#keptLength[direction] = length;
-    this.#keptSequence[direction] = this.#sequenceAt(tcp);
+    this.#keptSequence[direction] = sequenceAt(bytes, transport);
   }
+}
+
+/** Of the first payload byte. */
+function sequenceAt(bytes: Uint8Array, tcp: number): number {
+  const sequence = int32At(bytes, tcp + TCP_SEQUENCE);
+  return (bytes[tcp + TCP_FLAGS] & TCP_SYN) === 0 ? sequence : (sequence + 1) | 0;
+}
+
+/** IPv6 has none: 0, as of senders that don't count. */
+function identificationOf(headers: FrameHeaders, bytes: Uint8Array): number {
+  const { isIpv6, sourceAddress } = headers;
+  return isIpv6 ? 0 : uint16At(bytes, sourceAddress + IPV4_IDENTIFICATION_FROM_SOURCE);
 }
 
 /** Compares where both have bytes; `distance`: how far the new ones begin behind the known. */

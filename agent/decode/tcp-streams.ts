@@ -45,6 +45,8 @@ export class TcpStreams {
   readonly #context: SegmentContext;
   readonly #sequences: TcpSequences;
   readonly #recent: RecentSegments;
+  readonly #lastFrame: Int32Array;
+  readonly #lastPayload: Int32Array;
   readonly #onDiffering: (direction: number) => void;
   readonly #status: Uint8Array;
   readonly #next: Int32Array;
@@ -66,6 +68,8 @@ export class TcpStreams {
     this.#sink = sink;
     this.#context = context;
     this.#recent = recent;
+    this.#lastFrame = recent.lastFrame;
+    this.#lastPayload = recent.lastPayload;
     this.#onDiffering = onDiffering;
     this.#sequences = new TcpSequences(directions, options, pool, context, counters, sink);
     this.#status = this.#sequences.status;
@@ -88,22 +92,20 @@ export class TcpStreams {
   ): boolean {
     const flags = bytes[tcp + TCP_FLAGS];
     const sequence = int32At(bytes, tcp + TCP_SEQUENCE);
-    const isUnusual =
+    if (
+      payload >= end ||
       (flags & TCP_TELLING) !== TCP_ACK ||
       cutBytes > 0 ||
       this.#status[direction] !== 0 ||
-      this.#next[direction] !== sequence;
-    if (isUnusual || payload >= end) {
-      if (this.#recent.isCopy(direction, bytes, tcp, end, this.#context.timeUs)) return false;
+      this.#next[direction] !== sequence
+    ) {
+      return this.#notSimplyNext(direction, bytes, tcp, payload, end, cutBytes);
     }
-    if (isUnusual) {
-      this.#unusual(direction, bytes, tcp, payload, end, cutBytes);
-      this.#recent.note(direction, bytes, tcp, payload, end);
-      return true;
-    }
-    this.#recent.note(direction, bytes, tcp, payload, end);
+    const { frame } = this.#recent;
+    this.#lastFrame[direction] = frame;
+    this.#lastPayload[direction] = frame;
     this.#acknowledge(direction ^ 1, int32At(bytes, tcp + TCP_ACKNOWLEDGMENT));
-    if (payload < end) this.#sequences.deliver(direction, bytes, payload, end - payload);
+    this.#sequences.deliver(direction, bytes, payload, end - payload);
     return true;
   }
 
@@ -135,6 +137,31 @@ export class TcpStreams {
       this.#sequences.tick(direction);
       this.#checkFin(direction);
     }
+  }
+
+  /** An acknowledgment alone, the copy of a frame, or whatever else isn't the next payload. */
+  #notSimplyNext(
+    direction: number,
+    bytes: Uint8Array,
+    tcp: number,
+    payload: number,
+    end: number,
+    cutBytes: number,
+  ): boolean {
+    const isOrdinary =
+      (bytes[tcp + TCP_FLAGS] & TCP_TELLING) === TCP_ACK &&
+      cutBytes === 0 &&
+      this.#status[direction] === 0 &&
+      this.#next[direction] === int32At(bytes, tcp + TCP_SEQUENCE);
+    const { timeUs } = this.#context;
+    if (this.#recent.isCopy(direction, bytes, tcp, end, timeUs, isOrdinary)) return false;
+    const { frame } = this.#recent;
+    if (isOrdinary) this.#acknowledge(direction ^ 1, int32At(bytes, tcp + TCP_ACKNOWLEDGMENT));
+    else this.#unusual(direction, bytes, tcp, payload, end, cutBytes);
+    // Behind the rest, which may have begun another flow in this row.
+    this.#lastFrame[direction] = frame;
+    if (payload < end) this.#lastPayload[direction] = frame;
+    return true;
   }
 
   #acknowledge(direction: number, acknowledgment: number): void {

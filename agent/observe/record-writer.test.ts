@@ -264,3 +264,27 @@ test('numbers begin again with each interval, and what is held stays small', () 
   assert.equal(JSON.parse(lines[499]).recordId, '0-500');
   assert.equal(JSON.parse(lines[500]).recordId, '1-1');
 });
+
+test('a serial line stands in place of addresses and ports', () => {
+  const end = madeEnd('boilers', 0);
+  const line = { lineName: 'boilers', baudRate: 9600, parity: 'even', stopBits: 1 } as const;
+  const flow = madeFlow({
+    client: end,
+    server: end,
+    transport: 'rtu',
+    line: { ...line, bytesNotFramed: 7 },
+  });
+  const checks = { requestCheck: 0x1241, responseCheck: 0x3412 };
+  const [text] = records((writer) =>
+    writer.modbusTransaction(
+      madeModbus('03006b0003', '0306022b00000064', { flow, transport: 'rtu', ...checks }),
+    ),
+  );
+  const record = JSON.parse(text);
+  const { lineName, baudRate, parity, stopBits, bytesNotFramed, transport } = record;
+  const told = { lineName, baudRate, parity, stopBits, bytesNotFramed, transport };
+  assert.deepEqual(told, { ...line, bytesNotFramed: 7, transport: 'rtu' });
+  assert.deepEqual([record.request.crc, record.request.crcValid], [0x1241, true]);
+  assert.ok(!('transactionId' in record));
+  assert.ok(!Object.keys(record).some((key) => /IpAddress|Port|communityId|ipProtocol/.test(key)));
+});

@@ -8,6 +8,11 @@ import { BenchProcess, type StartOptions } from '../bench-process.ts';
 import { benchPath, command } from './command.ts';
 import { deviceWords, fieldtapWords } from './program.ts';
 
+export interface HostStartOptions extends StartOptions {
+  /** Words before the program: `prlimit ...`, or a shell that enters a control group. */
+  readonly before?: readonly string[];
+}
+
 export interface Host {
   readonly name: string;
   /** Address on the plant network; empty for one that has none. */
@@ -22,7 +27,7 @@ export interface Host {
   deviceWords(file: string, words: readonly string[]): readonly string[];
   /** Runs a short command to its end; rejects when it fails. */
   run(...words: readonly string[]): Promise<string>;
-  start(words: readonly string[], options?: StartOptions): BenchProcess;
+  start(words: readonly string[], options?: HostStartOptions): BenchProcess;
   writeFile(path: string, text: string): Promise<void>;
   readFile(path: string): Promise<string>;
 }
@@ -56,9 +61,11 @@ export class NamespaceHost implements Host {
     return command(this.words(words));
   }
 
-  start(words: readonly string[], options: StartOptions = {}): BenchProcess {
-    const env = { PATH: benchPath(), ...options.env };
-    return new BenchProcess(this.words(words), { ...options, env });
+  /** `before` stands outside: a namespace has its own /sys, without the control groups. */
+  start(words: readonly string[], options: HostStartOptions = {}): BenchProcess {
+    const { before = [], ...rest } = options;
+    const env = { PATH: benchPath(), ...rest.env };
+    return new BenchProcess([...before, ...this.words(words)], { ...rest, env });
   }
 
   async writeFile(path: string, text: string): Promise<void> {
@@ -123,10 +130,14 @@ export class SshHost implements Host {
   }
 
   /** The remote program gets SIGTERM when the connection ends, however that comes. */
-  start(words: readonly string[], options: StartOptions = {}): BenchProcess {
-    const { env = {}, ...rest } = options;
+  start(words: readonly string[], options: HostStartOptions = {}): BenchProcess {
+    const { env = {}, before = [], ...rest } = options;
     const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-    const inside = assignments.length === 0 ? words : ['env', ...assignments, ...words];
+    const inside = [
+      ...(assignments.length === 0 ? [] : ['env', ...assignments]),
+      ...before,
+      ...words,
+    ];
     return new BenchProcess(this.words(['sh', '-c', UNTIL_HANG_UP, 'sh', ...inside]), rest);
   }
 

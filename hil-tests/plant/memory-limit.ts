@@ -17,6 +17,8 @@ interface Layout {
   readonly processesFile: string;
 }
 
+const STEP_BYTES = 2 ** 19;
+
 const LAYOUTS: readonly Layout[] = [
   {
     kind: 'cgroup v1',
@@ -73,15 +75,24 @@ export class MemoryLimit {
     this.#processId = processId;
   }
 
-  async set(bytes: number): Promise<void> {
+  /** False when the kernel can't reach it by reclaiming (EBUSY): the old limit stays. */
+  async set(bytes: number): Promise<boolean> {
     if (this.#layout === undefined) {
       await command(['prlimit', '--pid', String(this.#processId), `--data=${bytes}`]);
-      return;
+      return true;
     }
     try {
       this.#write(this.#layout.limitFile, bytes);
+      return true;
     } catch {
-      // The kernel refuses (EBUSY) what it can't reach by reclaiming: it comes as near as it can.
+      return false;
+    }
+  }
+
+  /** As tight as it gets: the next memory that is wanted is too much. */
+  async tighten(): Promise<void> {
+    for (let bytes = this.usedBytes(); bytes > 0; bytes -= STEP_BYTES) {
+      if (!(await this.set(bytes))) return;
     }
   }
 

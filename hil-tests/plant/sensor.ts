@@ -109,11 +109,9 @@ export class Sensor {
   async start(options: SensorStart = {}): Promise<number> {
     await this.host.writeFile(this.configPath, this.#configText());
     const beganMs = performance.now();
-    const words = [
-      ...(options.before ?? []),
-      ...this.host.fieldtapWords(['run', '--config', this.configPath]),
-    ];
-    this.#process = this.host.start(words, { env: options.env ?? {} });
+    const { before = [], env = {} } = options;
+    const words = this.host.fieldtapWords(['run', '--config', this.configPath]);
+    this.#process = this.host.start(words, { before, env });
     const process = this.#process;
     await eventually(
       async () => {

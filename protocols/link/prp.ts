@@ -19,6 +19,11 @@ export const PRP_LAN_B = 0xb;
 const TAG_BYTES = 4;
 const TAGS_MAX = 2;
 
+/** The first look, for every frame: only what ends like this is worth `prpTrailerAt`. */
+export function hasPrpSuffix(bytes: Uint8Array, offset: number, end: number): boolean {
+  return end - offset > ETHERNET_HEADER_BYTES && bytes[end - 1] === 0xfb && bytes[end - 2] === 0x88;
+}
+
 /**
  * Offset of the trailer of the Ethernet frame in `bytes[offset, end)`, or -1. Chance finds the
  * suffix behind one padded frame in 65,536: LAN and size have to fit as well.
