@@ -55,7 +55,7 @@ const ROOMS: readonly Room[] = [
     because: 'the hub verifies what arrives; it must not share code with the sensor' },
   { folder: 'packaging', ours: [], builtins: 'all', packages: ['@yao-pkg/pkg', 'esbuild'],
     because: 'packaging knows the built program as a process' },
-  { folder: 'hil-tests', ours: [], builtins: 'all', packages: ['aedes', 'modbus-serial', 'node-opcua', 'yaml'],
+  { folder: 'hil-tests', ours: [], builtins: 'all', packages: ['aedes', 'fast-check', 'modbus-serial', 'node-opcua', 'yaml'],
     because: 'the bench proves the program from outside, as a black box' },
   { folder: 'bench', ours: ['agent', 'buffer', 'hub', 'protocols', 'hil-tests', 'packaging'], builtins: 'all', packages: 'all',
     because: 'the bench may use anything, and nothing may use the bench' },

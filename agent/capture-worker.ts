@@ -13,6 +13,7 @@ import {
 } from './capture/interface-source.ts';
 import { PacedFileSource } from './capture/paced-file-source.ts';
 import { SerialSource } from './capture/serial-source.ts';
+import { TapMerge } from './capture/tap-merge.ts';
 import { Pipeline } from './pipeline.ts';
 import { SystemClock } from './platform/clock.ts';
 import { SiteDigest } from './platform/digest.ts';
@@ -28,6 +29,9 @@ import {
   type ToWorker,
   type WorkerSettings,
 } from './worker-channel.ts';
+
+/** How often the blocks of a tap that wait for the other port are looked at. */
+const MERGE_INTERVAL_MS = 25;
 
 interface FrameSource {
   start(sink: FrameBlockSink): void | Promise<void>;
@@ -46,6 +50,9 @@ class CaptureWorker {
   readonly #pipeline: Pipeline;
   readonly #sources: FrameSource[];
   readonly #names: readonly string[];
+  /** Of the network interfaces, which come first among the sources. */
+  readonly #roles: readonly string[];
+  readonly #tap: TapMerge | undefined;
   #credits = REPORT_CREDITS;
   /** Statistics of each source at the last report that was sent. */
   #reported: SourceStatistics[] = [];
@@ -71,6 +78,9 @@ class CaptureWorker {
       hashSeed: Math.floor(new SystemRandom().fraction() * 2 ** 32),
       ...(history && { evidence: history }),
     });
+    this.#roles = settings.interfaces.map(({ role }) => role);
+    const isTap = this.#roles.includes('tapA') && this.#roles.includes('tapB');
+    this.#tap = isTap ? new TapMerge(this.#pipeline) : undefined;
     this.#names =
       settings.file === undefined
         ? [...settings.interfaces.map(nameOf), ...serialLines.map(({ lineName }) => lineName)]
@@ -86,7 +96,8 @@ class CaptureWorker {
 
   /** Throws the OperatorFault of the first interface that can't be heard. */
   async start(): Promise<void> {
-    for (const source of this.#sources) await source.start(this.#pipeline);
+    for (const [index, source] of this.#sources.entries()) await source.start(this.#sinkOf(index));
+    this.#mergeLater();
     this.#reported = this.#statistics();
     post({ kind: 'capturing' });
     this.#tickLater();
@@ -104,6 +115,7 @@ class CaptureWorker {
   /** The last report goes out without a credit: the main thread waits for it. */
   stop(): void {
     for (const source of this.#sources) source.stop();
+    this.#tap?.flush();
     this.#pipeline.end();
     this.#report(true);
   }
@@ -139,6 +151,22 @@ class CaptureWorker {
       if (!(source instanceof SerialSource)) return statistics;
       const { framesCount, bytesNotFramed } = this.#pipeline.serialLine(index);
       return { ...statistics, framesSeen: framesCount, bytesNotFramed };
+    });
+  }
+
+  /** The two ports of a tap are merged; everything else goes straight to decode. */
+  #sinkOf(sourceIndex: number): FrameBlockSink {
+    const role = this.#roles[sourceIndex];
+    if (this.#tap === undefined || (role !== 'tapA' && role !== 'tapB')) return this.#pipeline;
+    return this.#tap.portSink(role === 'tapA' ? 0 : 1);
+  }
+
+  #mergeLater(): void {
+    const tap = this.#tap;
+    if (tap === undefined) return;
+    this.#clock.after(MERGE_INTERVAL_MS, () => {
+      tap.advance(this.#clock.monotonicMs());
+      this.#mergeLater();
     });
   }
 

@@ -25,7 +25,7 @@ export interface SeenMessage {
   readonly text: string;
   /** Flow and direction. */
   readonly stream: string;
-  /** The frame that ended it. */
+  /** The frame that ended it; 0: a repetition, of which records keep no frame. */
   readonly frame: number;
   /** On the stream, headers included. */
   readonly bytes: number;
@@ -110,8 +110,9 @@ class MessageSink implements DecodeSink {
   modbusTransaction: DecodeSink['modbusTransaction'] = (transaction) => {
     const { flow, transactionId, unitId, requestPdu, responsePdu } = transaction;
     const head = `${transactionId} ${unitId}`;
-    for (let repeat = 0; repeat <= transaction.retriesCount; repeat += 1) {
-      this.#add(flow, true, transaction.requestFrameNumber, head, requestPdu, MBAP_BYTES);
+    this.#add(flow, true, transaction.requestFrameNumber, head, requestPdu, MBAP_BYTES);
+    for (let repeat = 0; repeat < transaction.retriesCount; repeat += 1) {
+      this.#add(flow, true, 0, head, requestPdu, MBAP_BYTES);
     }
     this.#add(flow, false, transaction.responseFrameNumber, head, responsePdu, MBAP_BYTES);
   };
@@ -155,7 +156,12 @@ class MessageSink implements DecodeSink {
     if (span.length === 0) return;
     const stream = streamOf(flow, fromClient);
     const bytes = span.length + headerBytes;
-    this.messages.push({ text: `${stream} ${head} ${bytes} ${hashOf(span)}`, stream, frame, bytes });
+    this.messages.push({
+      text: `${stream} ${head} ${bytes} ${hashOf(span)}`,
+      stream,
+      frame,
+      bytes,
+    });
   }
 }
 

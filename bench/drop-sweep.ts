@@ -20,7 +20,21 @@ export interface DropOutcome {
   /** Messages that the whole capture doesn't show. */
   readonly invented: readonly string[];
   /** How the loss shows, where something is missing. */
-  readonly told: 'nothingMissing' | 'bytesMissed' | 'oneSided' | 'unmatched' | 'malformed' | 'no';
+  readonly told:
+    | 'nothingMissing'
+    | 'bytesMissed'
+    | 'oneSided'
+    | 'unmatched'
+    | 'malformed'
+    | 'atEdge'
+    | 'no';
+}
+
+interface Whole {
+  readonly run: DecodeRun;
+  readonly byText: ReadonlyMap<string, readonly SeenMessage[]>;
+  /** First and last frames with bytes of a stream: nothing on that side of them shows a hole. */
+  readonly edges: ReadonlySet<number>;
 }
 
 export interface SweptCapture {
@@ -32,62 +46,86 @@ export interface SweptCapture {
 
 export function sweepCapture(blocks: readonly FrameBlock[]): SweptCapture {
   const segments: DeliveredSegment[] = [];
-  const whole = decodeFrames(blocks, { segments });
-  const reach = new OwnMessages(segments, whole.messages);
+  const run = decodeFrames(blocks, { segments });
+  const byText = new Map<string, SeenMessage[]>();
+  for (const message of run.messages) listIn(byText, message.text).push(message);
+  const whole = { run, byText, edges: edgesOf(segments) };
+  const reach = new OwnMessages(segments, run.messages);
   return {
     frameNumbers: frameNumbersOf(blocks),
-    messagesCount: whole.messages.length,
+    messagesCount: run.messages.length,
     drop: (frame) => compare(frame, whole, decodeFrames(withoutFrame(blocks, frame)), reach),
   };
 }
 
-function compare(
-  frame: number,
-  whole: DecodeRun,
-  run: DecodeRun,
-  reach: OwnMessages,
-): DropOutcome {
+function compare(frame: number, whole: Whole, run: DecodeRun, reach: OwnMessages): DropOutcome {
   const left = new Map<string, number>();
   for (const { text } of run.messages) left.set(text, (left.get(text) ?? 0) + 1);
-  const missing: SeenMessage[] = [];
-  for (const message of whole.messages) {
-    const count = left.get(message.text) ?? 0;
-    if (count === 0) missing.push(message);
-    else left.set(message.text, count - 1);
-  }
-  const own = reach.begin(frame);
+  const owns = reach.begin(frame);
   const ownMissing: string[] = [];
   const beyond: string[] = [];
-  for (const message of missing) (own(message) ? ownMissing : beyond).push(message.text);
+  for (const [text, same] of whole.byText) {
+    const missingCount = same.length - (left.get(text) ?? 0);
+    left.set(text, -missingCount);
+    if (missingCount <= 0) continue;
+    // Of equal messages nobody can tell which one is missing: those of the frame come first.
+    const ownCount = same.filter(owns).length;
+    for (let index = 0; index < missingCount; index += 1) {
+      (index < ownCount ? ownMissing : beyond).push(text);
+    }
+  }
   const invented = [...left].filter(([, count]) => count > 0).map(([text]) => text);
-  return { frame, ownMissing, beyond, invented, told: tellingOf(missing.length, whole, run) };
+  const told = tellingOf(ownMissing.length + beyond.length, frame, whole, run);
+  return { frame, ownMissing, beyond, invented, told };
 }
 
-function tellingOf(missingCount: number, whole: DecodeRun, run: DecodeRun): DropOutcome['told'] {
+function tellingOf(
+  missingCount: number,
+  frame: number,
+  { run: whole, edges }: Whole,
+  run: DecodeRun,
+): DropOutcome['told'] {
   if (missingCount === 0) return 'nothingMissing';
   const [a, b] = [whole.counters, run.counters];
   if (b.bytesMissedCount > a.bytesMissedCount || b.gapsCount > a.gapsCount) return 'bytesMissed';
   if (run.isOneSided && !whole.isOneSided) return 'oneSided';
   if (unmatchedOf(run) > unmatchedOf(whole)) return 'unmatched';
-  return run.malformedCount > whole.malformedCount ? 'malformed' : 'no';
+  if (run.malformedCount > whole.malformedCount) return 'malformed';
+  return edges.has(frame) ? 'atEdge' : 'no';
 }
 
 function unmatchedOf({ counters }: DecodeRun): number {
   return counters.modbus.unmatchedRequests + counters.modbus.unmatchedResponses;
 }
 
+function edgesOf(segments: readonly DeliveredSegment[]): Set<number> {
+  const first = new Map<string, number>();
+  const last = new Map<string, number>();
+  for (const { stream, frame } of segments) {
+    if (!first.has(stream)) first.set(stream, frame);
+    last.set(stream, frame);
+  }
+  return new Set([...first.values(), ...last.values()]);
+}
+
 /** Which messages have bytes in a frame: those that end in it, and those that go on behind it. */
 class OwnMessages {
-  /** By stream and frame: so many bytes of the messages that end there lie in earlier frames. */
+  /** By stream and frame: the frames in which the messages that end there may have begun. */
   readonly #spans = new Map<string, ReadonlySet<number>>();
+
+  readonly #streamsByFrame = new Map<number, string[]>();
 
   constructor(segments: readonly DeliveredSegment[], messages: readonly SeenMessage[]) {
     const byStream = new Map<string, DeliveredSegment[]>();
-    for (const segment of segments) listIn(byStream, segment.stream).push(segment);
+    for (const segment of segments) {
+      listIn(byStream, segment.stream).push(segment);
+      listIn(this.#streamsByFrame, segment.frame).push(segment.stream);
+    }
     const ending = new Map<string, SeenMessage[]>();
     for (const message of messages) listIn(ending, placeOf(message)).push(message);
     for (const [place, list] of ending) {
       const [{ stream, frame }] = list;
+      if (frame === 0) continue;
       const bytes = list.reduce((sum, message) => sum + message.bytes, 0);
       this.#spans.set(place, framesBefore(byStream.get(stream) ?? [], frame, bytes));
     }
@@ -98,6 +136,8 @@ class OwnMessages {
     const reached = new Set<string>();
     return (message) => {
       if (message.frame === dropped) return true;
+      const isRepetition = message.frame === 0;
+      if (isRepetition) return this.#streamsByFrame.get(dropped)?.includes(message.stream) === true;
       const place = placeOf(message);
       if (reached.has(place) || this.#spans.get(place)?.has(dropped) !== true) return false;
       reached.add(place);
@@ -127,7 +167,7 @@ function placeOf({ stream, frame }: SeenMessage): string {
   return `${stream} ${frame}`;
 }
 
-function listIn<T>(lists: Map<string, T[]>, key: string): T[] {
+function listIn<K, T>(lists: Map<K, T[]>, key: K): T[] {
   const known = lists.get(key);
   if (known !== undefined) return known;
   const made: T[] = [];

@@ -26,8 +26,8 @@ const RATES = [0, 1_488_000, 1_200_000, 1_000_000, 800_000, 600_000, 400_000];
 /** For `as fast as it can`: about 10 s of 1.4 million a second. */
 const PACKETS_UNPACED = 14_000_000;
 const TRANSACTIONS_PER_SECOND = 5000;
-/** The sender's batches of 64 are the precision: 6.4 ms. */
-const START_RATE = 10_000;
+/** The sender sleeps between batches of 64, which are the precision: 16 ms. */
+const START_RATE = 4000;
 const START_SECONDS = 8;
 const START_ROUNDS = 3;
 /** The sender itself takes a while to start. */
@@ -93,7 +93,7 @@ async function measureMemory(context: BenchContext, cable: Cable): Promise<Figur
     const watch = setInterval(() => {
       peak = Math.max(peak, residentBytes(agent.processId) / MEGABYTE);
     }, 50);
-    const sent = await flood(cable.sender, { frames: FLOOD_FRAMES, rate: 0 });
+    const { sent } = await flood(cable.sender, { frames: FLOOD_FRAMES, rate: 0 });
     await setTimeout(SETTLE_MS);
     clearInterval(watch);
     context.say(`a flood of ${sent} frames`);
@@ -113,19 +113,19 @@ async function measureMemory(context: BenchContext, cable: Cable): Promise<Figur
 async function measureStart(context: BenchContext, cable: Cable): Promise<Figure[]> {
   const times: number[] = [];
   for (let round = 0; round < START_ROUNDS; round++) {
-    const sending = send(cable, START_RATE * START_SECONDS, START_RATE);
+    const sending = flood(cable.sender, { frames: START_RATE * START_SECONDS, rate: START_RATE });
     await setTimeout(START_DELAY_MS);
     // Asked over its socket: a process for each question would take the core it starts on.
     const sensor = sensorOf(context, cable, round);
     const execMs = performance.now();
     await sensor.start();
     try {
-      const { packets, seconds, endedMs } = await sending;
+      const { sent, seconds, endedMs } = await sending;
       await setTimeout(DRAIN_MS);
       const [{ framesSeen, framesDropped }] = (await sensor.status()).interfaces;
-      const missed = packets - framesSeen - framesDropped;
+      const missed = sent - framesSeen - framesDropped;
       const firstSentMs = endedMs - 1000 * seconds;
-      times.push(firstSentMs + (1000 * missed) / (packets / seconds) - execMs);
+      times.push(firstSentMs + (1000 * missed * seconds) / sent - execMs);
     } finally {
       await sensor.stop();
     }
@@ -175,29 +175,26 @@ async function measureRate(context: BenchContext, cable: Cable): Promise<Figure[
   }
 }
 
-interface Sending {
-  readonly packets: number;
-  readonly seconds: number;
-  /** By performance.now(), when the sender told of its end. */
-  readonly endedMs: number;
-}
-
-function send({ sender, file }: Cable, packets: number, rate: number): Promise<Sending> {
+function send(
+  { sender, file }: Cable,
+  packets: number,
+  rate: number,
+): Promise<{ readonly seconds: number }> {
   const script = join(import.meta.dirname, 'veth-sender.ts');
   const words = [process.execPath, script, file, SENDER_PORT, String(packets), String(rate)];
   const [program, ...rest] = sender.words(words);
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let result: Sending | undefined;
+    let seconds = Number.NaN;
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       const told: unknown = JSON.parse(text);
       if (typeof told !== 'object' || told === null || !('seconds' in told)) return;
-      result = { packets, seconds: Number(told.seconds), endedMs: performance.now() };
+      seconds = Number(told.seconds);
     });
     child.once('error', reject);
     child.once('close', () => {
-      if (result === undefined) reject(new Error('the sender failed'));
-      else resolve(result);
+      if (Number.isNaN(seconds)) reject(new Error('the sender failed'));
+      else resolve({ seconds });
     });
   });
 }

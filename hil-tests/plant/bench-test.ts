@@ -3,10 +3,12 @@
  * and the bench is removed whatever happens. A need that the inventory doesn't meet is a skip with
  * a counted reason; the virtual plant meets all of them.
  */
+import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { type Need, testNeeding } from '../needs.ts';
 import type { Bench } from './bench.ts';
 import { loadInventory, whyNot } from './inventory.ts';
+import { FAKETIME } from './pki.ts';
 import { RealBench } from './real-bench.ts';
 import { VirtualPlant, type VirtualPlantOptions } from './virtual-plant.ts';
 
@@ -15,6 +17,7 @@ const inventory = loadInventory();
 
 /** Programs of the virtual plant, by Debian package: iproute2, ethtool, gcc with libmodbus. */
 const PROGRAMS = ['ip', 'tc', 'ethtool', 'gcc'];
+const LIBMODBUS_HEADER = '/usr/include/modbus/modbus.h';
 const UPLINK_PROGRAMS = ['mosquitto', 'openssl'];
 
 /** A scenario for every bench that has what it needs. */
@@ -52,6 +55,13 @@ export function virtualTest(
     test(name, { skip: `inventory: ${reason}` }, () => {});
     return;
   }
+  const library = libraryMissing(needs);
+  if (library !== undefined) {
+    test(name, { skip: isAllNeeded() ? false : library }, () => {
+      throw new Error(`${library}, and this run may not skip it`);
+    });
+    return;
+  }
   const programs = [
     ...PROGRAMS,
     ...(needs.uplink === true ? UPLINK_PROGRAMS : []),
@@ -67,4 +77,17 @@ export function virtualTest(
       await plant.remove();
     }
   });
+}
+
+/** Libraries, which are no programs in PATH: a header for the compiler, one that is preloaded. */
+function libraryMissing(needs: VirtualPlantOptions): string | undefined {
+  if (!existsSync(LIBMODBUS_HEADER)) return 'package: needs libmodbus-dev';
+  if (needs.longCertificates === true && !existsSync(FAKETIME)) {
+    return 'package: needs libfaketime';
+  }
+  return undefined;
+}
+
+function isAllNeeded(): boolean {
+  return process.env.FIELDTAP_TEST_ALL === '1';
 }

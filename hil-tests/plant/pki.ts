@@ -97,7 +97,9 @@ export class CertificateAuthority {
 }
 
 /** Debian's libfaketime for programs with threads: clocks of one process, never the machine's. */
-export const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
+export const FAKETIME = `/usr/lib/${
+  process.arch === 'arm64' ? 'aarch64' : 'x86_64'
+}-linux-gnu/faketime/libfaketimeMT.so.1`;
 
 function subject(commonName: string): string {
   return `/CN=${commonName}`;

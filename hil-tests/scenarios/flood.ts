@@ -41,7 +41,7 @@ for count in range(frames):
     if rate and count % 64 == 0:
         ahead = count / rate - (time.monotonic() - began)
         if ahead > 0: time.sleep(ahead)
-print(json.dumps({'sent': sent}))
+print(json.dumps({'sent': sent, 'seconds': time.monotonic() - began}))
 `;
 
 export interface FloodOptions {
@@ -50,11 +50,20 @@ export interface FloodOptions {
   readonly rate: number;
 }
 
-/** Returns how many frames it could send. */
-export async function flood(host: Host, { frames, rate }: FloodOptions): Promise<number> {
+export interface Flood {
+  readonly sent: number;
+  readonly seconds: number;
+  /** By performance.now(), when the sender had ended: some milliseconds after its last frame. */
+  readonly endedMs: number;
+}
+
+/** Returns when the last frame is sent. */
+export async function flood(host: Host, { frames, rate }: FloodOptions): Promise<Flood> {
   const process = host.start([PYTHON, '-c', PROGRAM, 'eth0', String(frames), String(rate)]);
   const { exitCode, stdout, stderr } = await process.ended();
+  const endedMs = performance.now();
   if (exitCode !== 0) throw new Error(`the flood ended early: ${stderr}`);
-  const sent: unknown = JSON.parse(stdout);
-  return typeof sent === 'object' && sent !== null && 'sent' in sent ? Number(sent.sent) : 0;
+  // Written by the program above.
+  const { sent, seconds } = JSON.parse(stdout) as { sent: number; seconds: number };
+  return { sent, seconds, endedMs };
 }

@@ -41,7 +41,7 @@ virtualTest(
     await sensor.start();
 
     // To everybody: requests that a host would answer (ARP, ICMP), to addresses nobody has.
-    const frames = await flood(plant.place('attacker'), { frames: FRAMES, rate: 0 });
+    const { sent: frames } = await flood(plant.place('attacker'), { frames: FRAMES, rate: 0 });
     report(context, 'silence: frames of the flood', frames, 'frames', '>=', FRAMES);
     await burst(plant, server, { transactions: 100 });
     tell(context, 'after a flood', await silence.read());

@@ -27,7 +27,7 @@ benchTest(
     const transactions = SITE_RATE * SECONDS;
     const client = await connectBurst(bench, server, { transactions, rate: SITE_RATE });
     const storm = { frames: STORM_FRAMES_PER_SECOND * SECONDS, rate: STORM_FRAMES_PER_SECOND };
-    const [site, sent] = await Promise.all([go(client), flood(bench.place('attacker'), storm)]);
+    const [site, { sent }] = await Promise.all([go(client), flood(bench.place('attacker'), storm)]);
     const { status, unaccounted } = await settled(bench, sensor);
     const { dropped } = framesOf(status);
     report(context, 'storm: frames of the storm', sent, 'frames', '>=', storm.frames);

@@ -1,0 +1,37 @@
+/**
+ * `npm run long -- NAME [options]`: the long forms of tests that have a short one in CI. Without a
+ * name it lists them. Each writes its transcript, with date and commit, to docs/evidence.
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+interface LongRun {
+  readonly name: string;
+  readonly script: string;
+  /** Before those of the command line. */
+  readonly words: readonly string[];
+  readonly what: string;
+}
+
+// biome-ignore format: one run per line
+const RUNS: readonly LongRun[] = [
+  { name: 'drop-sweep', script: 'long/drop-sweep.ts', words: [], what: 'every frame of every Modbus and OPC UA capture left out in turn (minutes)' },
+  { name: 'fuzz', script: 'fuzz.ts', words: ['--inputs', '10000000', '--evidence', 'fuzz.txt'], what: 'ten million mutated inputs (an hour)' },
+];
+
+function main([name, ...words]: readonly string[]): number {
+  const run = RUNS.find((each) => each.name === name);
+  if (run === undefined) {
+    if (name !== undefined) process.stderr.write(`There is no long run "${name}".\n`);
+    const lines = RUNS.map((each) => `  ${each.name.padEnd(12)} ${each.what}\n`);
+    process.stdout.write(`npm run long -- NAME\n${lines.join('')}`);
+    return name === undefined ? 0 : 2;
+  }
+  const script = join(import.meta.dirname, run.script);
+  const { status } = spawnSync(process.execPath, [script, ...run.words, ...words], {
+    stdio: 'inherit',
+  });
+  return status ?? 1;
+}
+
+process.exitCode = main(process.argv.slice(2));
