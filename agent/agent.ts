@@ -24,6 +24,8 @@ import { PROGRAM_VERSION } from './version.ts';
 import { FILE_INTERFACE, type InterfaceNotice, type WorkerSettings } from './worker-channel.ts';
 
 const MIB = 2 ** 20;
+/** A gateway without a name server must not start deaf. */
+const LOOKUP_MS = 300;
 
 export interface AgentSurroundings {
   readonly clock: Clock;
@@ -109,14 +111,18 @@ export class Agent {
     if (diagnostics.page) {
       this.#around.log.warn({ event: 'pageMissing' }, 'the page is not in this version');
     }
-    if (uplink !== undefined) await this.#startUplink(uplink);
-    const settings = await workerSettings(this.#config, this.#siteKey);
+    const settings = await workerSettings(this.#config, this.#siteKey, this.#around.clock);
     const sink = {
       report: (report: IntervalReport) => this.#report(report),
       interfaceState: (notice: InterfaceNotice) => this.#interfaceState(notice),
     };
     this.#capture = new CaptureHost(settings, sink, this.#around.clock, this.#around.log);
-    await this.#capture.start();
+    // The plant doesn't wait: the worker loads while this thread loads MQTT. Its first report comes
+    // a second later, when the uplink is long there.
+    const capturing = this.#capture.start();
+    capturing.catch(() => {});
+    if (uplink !== undefined) await this.#startUplink(uplink);
+    await capturing;
   }
 
   /** Loaded only where there is an uplink: MQTT and the signatures cost memory. */
@@ -232,7 +238,11 @@ function factsOf(fault: OperatorFault): { code: string; problem: string; remedy:
   return { code: fault.code, problem: fault.problem, remedy: fault.remedy };
 }
 
-async function workerSettings(config: Config, siteKey: Uint8Array): Promise<WorkerSettings> {
+async function workerSettings(
+  config: Config,
+  siteKey: Uint8Array,
+  clock: Clock,
+): Promise<WorkerSettings> {
   const { capture, decode } = config;
   return {
     interfaces: capture.interfaces,
@@ -246,20 +256,27 @@ async function workerSettings(config: Config, siteKey: Uint8Array): Promise<Work
     evidenceBytes: capture.evidenceMiB * MIB,
     modbusPorts: decode.modbusPorts,
     opcuaPorts: decode.opcuaPorts,
-    exclude: config.uplink === undefined ? [] : await ownTraffic(config.uplink.broker),
+    exclude: await ownTraffic(config, clock),
     siteKey,
   };
 }
 
-/** Our own way to the broker, which the sensor must not report as plant traffic. */
-async function ownTraffic(broker: string): Promise<WorkerSettings['exclude']> {
-  const { hostname, port, protocol } = new URL(broker);
+/**
+ * Our own way to the broker, which the sensor must not report as plant traffic. Only an interface
+ * of this machine itself (role `host`) carries it.
+ */
+async function ownTraffic(
+  { uplink, capture }: Config,
+  clock: Clock,
+): Promise<WorkerSettings['exclude']> {
+  const isOurs = capture.interfaces.some(({ role }) => role === 'host');
+  if (uplink === undefined || !isOurs) return [];
+  const { hostname, port, protocol } = new URL(uplink.broker);
   const brokerPort = Number(port || (protocol === 'mqtts:' ? 8883 : 1883));
-  try {
-    const addresses = await lookup(hostname.replace(/^\[|\]$/g, ''), { all: true });
-    return addresses.map(({ address }) => ({ ipAddress: address, port: brokerPort }));
-  } catch {
-    // Without a name server now, leave out the broker's port on every host rather than feed back.
-    return [{ port: brokerPort }];
-  }
+  const resolved = lookup(hostname.replace(/^\[|\]$/g, ''), { all: true }).catch(() => []);
+  const late = new Promise<[]>((resolve) => clock.after(LOOKUP_MS, () => resolve([])));
+  const addresses = await Promise.race([resolved, late]);
+  // Without a name server now, leave out the broker's port on every host rather than feed back.
+  if (addresses.length === 0) return [{ port: brokerPort }];
+  return addresses.map(({ address }) => ({ ipAddress: address, port: brokerPort }));
 }

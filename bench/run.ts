@@ -9,6 +9,7 @@ import { captureSection } from './capture.ts';
 import { idleSection } from './idle.ts';
 import { opcuaSection } from './opcua.ts';
 import { opcuaBoundsSection } from './opcua-bounds.ts';
+import { plantFiguresSection } from './plant-figures.ts';
 import { readSection } from './read.ts';
 import { replaySection } from './replay.ts';
 import type { BenchContext, BenchSection, SectionResult } from './section.ts';
@@ -20,6 +21,7 @@ const SECTIONS: readonly BenchSection[] = [
   readSection,
   idleSection,
   captureSection,
+  plantFiguresSection,
   opcuaSection,
   opcuaBoundsSection,
 ];

@@ -51,6 +51,8 @@ const pairs = [
   { name: 'the unit id is part of the key',            client: [REQUEST], server: ['0011 0000 0007 04 03 04 0200 0007'], expect: [{ matched: false, unitId: 4, request: '', anomalies: ['responseUnitMismatch'] }], counts: { unmatchedResponses: 1 } },
   { name: 'the function code is part of the key',      client: [REQUEST], server: ['0011 0000 0007 03 04 04 0200 0007'], expect: [{ matched: false, functionCode: 4, anomalies: ['responseFunctionMismatch'] }], counts: { unmatchedResponses: 1 } },
   { name: 'a second answer',                           client: [REQUEST], server: [RESPONSE, RESPONSE], expect: [{ matched: true }, { matched: false, anomalies: ['responseDuplicate'] }], counts: { responses: 2, unmatchedResponses: 1 } },
+  { name: 'a second answer that says something else',  client: [REQUEST], server: [RESPONSE, '0011 0000 0007 03 03 04 0200 0008'], expect: [{ matched: true }, { matched: false, anomalies: ['responseDuplicate', 'responseDuplicateDiffers'] }], counts: {} },
+  { name: 'two answers to a repeated request may differ', client: [REQUEST, REQUEST], server: [RESPONSE, '0011 0000 0007 03 03 04 0200 0008'], expect: [{ matched: true, retriesCount: 1 }, { matched: false, anomalies: ['responseDuplicate'] }], counts: {} },
   { name: 'an answer to nothing',                      client: [REQUEST], server: ['0012 0000 0007 03 03 04 0200 0007'], expect: [{ matched: false, anomalies: ['responseUnsolicited'] }], counts: {} },
   { name: 'answers in another order',                  client: [ask(1), ask(2)], server: [answer(2), answer(1)], expect: [{ transactionId: 2, matched: true }, { transactionId: 1, matched: true }], counts: { unmatchedRequests: 0 } },
   { name: 'several requests and answers in a segment', client: [ask(1) + ask(2) + ask(3)], server: [answer(1) + answer(2) + answer(3)], expect: [{ transactionId: 1, frames: [1, 2] }, { transactionId: 2, frames: [1, 2] }, { transactionId: 3, frames: [1, 2] }], counts: { requests: 3, responses: 3 } },
@@ -118,6 +120,14 @@ test('giving up: the end of a flow lets everything go, without blame', () => {
   flow.begin(0);
   flow.on(0).server(answer(1));
   assert.deepEqual(flow.transactions[2].matched, false);
+});
+
+test('pairing: the same request after a wait is a retry of a client without patience', () => {
+  const flow = new ModbusTestFlow();
+  flow.client(ask(1)).wait(200_000).client(ask(1)).server(answer(1));
+  assert.partialDeepStrictEqual(flow.transactions, [
+    { matched: true, retriesCount: 1, anomalies: ['requestDuplicate', 'requestRetransmitted'] },
+  ]);
 });
 
 test('limits: the 33rd request of a flow pushes out its first, and says so', () => {

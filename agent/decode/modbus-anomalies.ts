@@ -30,15 +30,21 @@ export const FRAME_GAP_VIOLATION = 4096;
 export const SERIAL_FRAME = 8192;
 /** The IP packet of one of the two messages came in pieces. */
 export const FRAGMENTED_BY_IP = 16384;
+/** The same request again after a wait, as a client does whose patience has ended. */
+export const REQUEST_RETRANSMITTED = 32768;
+/** Two different answers to one request: a forger, or a capture of two places. */
+export const RESPONSE_DUPLICATE_DIFFERS = 65536;
 
 // biome-ignore format: one flag per line
 const PAIRING: readonly (readonly [number, string, string, number, string, string])[] = [
   [REQUESTS_OUTSTANDING_TOO_MANY, 'requestsOutstandingTooMany', 'transactionId', 0, 'fewer requests without an answer', 'the table of the flow is full'],
   [TRANSACTION_ID_REUSED,         'transactionIdReused',        'transactionId', 0, 'a free transaction identifier',    'one that still waits for its answer'],
   [REQUEST_DUPLICATE,             'requestDuplicate',           'transactionId', 0, 'one request',                      'the same request again'],
+  [REQUEST_RETRANSMITTED,         'requestRetransmitted',       'transactionId', 0, 'a response in time',               'the same request after a wait'],
   [REQUEST_UNANSWERED,            'requestUnanswered',          'transactionId', 0, 'a response',                       'none in time'],
   [RESPONSE_UNSOLICITED,          'responseUnsolicited',        'transactionId', 0, 'a request before it',              'none seen'],
   [RESPONSE_DUPLICATE,            'responseDuplicate',          'transactionId', 0, 'one response',                     'a second one'],
+  [RESPONSE_DUPLICATE_DIFFERS,    'responseDuplicateDiffers',   'pdu',           7, 'the same response again',          'another one to the same request'],
   [RESPONSE_LATE,                 'responseLate',               'transactionId', 0, 'a response in time',               'after the request was given up'],
   [RESPONSE_FUNCTION_MISMATCH,    'responseFunctionMismatch',   'functionCode',  7, 'the function code of the request', 'another one'],
   [RESPONSE_UNIT_MISMATCH,        'responseUnitMismatch',       'unitId',        6, 'the unit id of the request',       'another one'],

@@ -17,9 +17,11 @@ import {
   READ_BROADCAST,
   REQUEST_DUPLICATE,
   REQUEST_NOT_ORDINARY,
+  REQUEST_RETRANSMITTED,
   REQUEST_UNANSWERED,
   REQUESTS_OUTSTANDING_TOO_MANY,
   RESPONSE_DUPLICATE,
+  RESPONSE_DUPLICATE_DIFFERS,
   RESPONSE_FUNCTION_MISMATCH,
   RESPONSE_LATE,
   RESPONSE_UNIT_MISMATCH,
@@ -28,6 +30,7 @@ import {
   TRANSACTION_ID_REUSED,
   transactionAnomalies,
 } from './modbus-anomalies.ts';
+import { ModbusAnswered } from './modbus-answered.ts';
 import {
   FRAME_ADDRESS,
   FRAME_BYTES,
@@ -68,9 +71,7 @@ export class ModbusPairing {
   readonly #counters: ModbusCounters;
   readonly #pending: ModbusPending;
   readonly #flows: (FlowFacts | undefined)[];
-  /** The key answered last and the key given up last, by flow: what a second answer belongs to. */
-  readonly #answeredKeys: Int32Array;
-  readonly #givenUpKeys: Int32Array;
+  readonly #answered: ModbusAnswered;
   /** Made with the first transaction, because only then there is a flow to put in. */
   #transaction: ReusedTransaction | undefined;
   #evictedCount = 0;
@@ -86,8 +87,7 @@ export class ModbusPairing {
     this.#framing = limits.isSerial === true ? SERIAL_FRAME : 0;
     this.#pending = new ModbusPending(limits.flowsMax, limits.requestsMax);
     this.#flows = new Array<FlowFacts | undefined>(limits.flowsMax).fill(undefined);
-    this.#answeredKeys = new Int32Array(limits.flowsMax).fill(NONE);
-    this.#givenUpKeys = new Int32Array(limits.flowsMax).fill(NONE);
+    this.#answered = new ModbusAnswered(limits.flowsMax);
   }
 
   /** Requests that left without an answer because a table was full. */
@@ -104,8 +104,7 @@ export class ModbusPairing {
   flowBegan(flow: FlowFacts): void {
     this.flowEnded(flow.slot);
     this.#flows[flow.slot] = flow;
-    this.#answeredKeys[flow.slot] = NONE;
-    this.#givenUpKeys[flow.slot] = NONE;
+    this.#answered.forget(flow.slot);
   }
 
   /** What still waits leaves now; whether it was answered nobody knows. */
@@ -118,7 +117,7 @@ export class ModbusPairing {
     const before = timeUs - this.#limits.requestTimeoutUs;
     let row = pending.findOlder(0, before);
     while (row !== NONE) {
-      this.#givenUpKeys[pending.slotOf(row)] = pending.keyOf(row);
+      this.#answered.giveUp(pending.slotOf(row), pending.keyOf(row));
       this.#giveUp(row, pending.previousOf(row), REQUEST_UNANSWERED);
       row = pending.findOlder(row + 1, before);
     }
@@ -176,8 +175,9 @@ export class ModbusPairing {
       }
     }
     this.#match(context, row, bytes, at + PDU, pduBytes);
+    const isRepeated = pending.retriesCountOf(row) > 0;
+    this.#answered.answer(context.slot, key, isRepeated, bytes, at + PDU, pduBytes);
     pending.remove(row, previous);
-    this.#answeredKeys[context.slot] = key;
   }
 
   /**
@@ -198,10 +198,10 @@ export class ModbusPairing {
     const isInTime = timeUs - pending.lastTimeUsOf(row) <= this.#limits.requestTimeoutUs;
     const isSame = pending.keyOf(row) === key && pending.isSame(row, bytes, pduAt, pduBytes);
     if (isInTime && isSame && !this.#isBroadcast(key)) {
-      pending.repeat(row, timeUs, REQUEST_DUPLICATE);
+      pending.repeat(row, timeUs, repetition(timeUs - pending.lastTimeUsOf(row)));
       return true;
     }
-    this.#givenUpKeys[slot] = pending.keyOf(row);
+    this.#answered.giveUp(slot, pending.keyOf(row));
     this.#giveUp(row, NONE, REQUEST_UNANSWERED);
     return false;
   }
@@ -228,7 +228,7 @@ export class ModbusPairing {
       if (pending.keyOf(row) !== key) {
         previous = row;
       } else if (isSame && pending.timeUsOf(row) >= timeUs - this.#limits.requestTimeoutUs) {
-        pending.repeat(row, timeUs, REQUEST_DUPLICATE);
+        pending.repeat(row, timeUs, repetition(timeUs - pending.lastTimeUsOf(row)));
         return -1;
       } else {
         if (!isSame) flags = TRANSACTION_ID_REUSED;
@@ -321,7 +321,13 @@ export class ModbusPairing {
     transaction.clearRequest();
     transaction.setKey(key);
     transaction.setResponse(context, bytes, at + PDU, pduBytes, this.#check);
-    const why = this.#isBroadcast(key) ? BROADCAST_ANSWERED : this.#whyUnmatched(context, key);
+    let why = this.#isBroadcast(key) ? BROADCAST_ANSWERED : this.#whyUnmatched(context, key);
+    if (
+      why === RESPONSE_DUPLICATE &&
+      this.#answered.differs(context.slot, bytes, at + PDU, pduBytes)
+    ) {
+      why |= RESPONSE_DUPLICATE_DIFFERS;
+    }
     const pieces = context.isFragmented === true ? FRAGMENTED_BY_IP : 0;
     const flags = why | pieces | this.#framing | this.#gapFlag;
     const functionByte = bytes[at + PDU];
@@ -338,8 +344,8 @@ export class ModbusPairing {
   /** Nothing is said against a response whose request the capture may have missed. */
   #whyUnmatched(context: SegmentContext, key: number): number {
     const { slot, flow } = context;
-    if (this.#answeredKeys[slot] === key) return RESPONSE_DUPLICATE;
-    if (this.#givenUpKeys[slot] === key) return RESPONSE_LATE;
+    if (this.#answered.isAnswered(slot, key)) return RESPONSE_DUPLICATE;
+    if (this.#answered.isGivenUp(slot, key)) return RESPONSE_LATE;
     const pending = this.#pending;
     for (let row = pending.headOf(slot); row !== NONE; row = pending.nextInFlow(row)) {
       const differs = pending.keyOf(row) ^ key;
@@ -371,6 +377,12 @@ export class ModbusPairing {
 /** Coils, inputs and registers (V1.1b3 sections 6.1 to 6.4): without an answer to no purpose. */
 function isRead(functionCode: number): boolean {
   return functionCode >= 1 && functionCode <= 4;
+}
+
+/** The same again at once is a duplicate; after a wait it is a client that has lost patience. */
+function repetition(waitedUs: number): number {
+  const isRetry = waitedUs > PIPELINED_WITHIN_US;
+  return isRetry ? REQUEST_DUPLICATE | REQUEST_RETRANSMITTED : REQUEST_DUPLICATE;
 }
 
 /** Transaction identifier, unit identifier and function code in 31 bits. */

@@ -119,6 +119,10 @@ export class ModbusPending {
     return this.words[row * ROW_WORDS + FLAGS];
   }
 
+  retriesCountOf(row: number): number {
+    return this.words[row * ROW_WORDS + RETRIES_COUNT];
+  }
+
   nextInFlow(row: number): number {
     return this.words[row * ROW_WORDS + NEXT_IN_FLOW];
   }

@@ -112,6 +112,8 @@ export interface ModbusPduFields {
   readonly sessionKey?: string;
   readonly umasFunction?: number;
   readonly umasFunctionName?: string;
+  /** The function came inside a signed message (0x38). */
+  readonly umasSigned?: boolean;
   readonly programDirection?: 'toController' | 'fromController';
   readonly umasStatus?: number;
   readonly blockNumber?: number;

@@ -15,6 +15,10 @@ const SESSION_KEY = 1;
 const UMAS_FUNCTION = 2;
 const DATA = 3;
 
+/** Carries a signature and then a whole message, whose own function is what counts. */
+const SIGNED_MESSAGE = 0x38;
+const SIGNATURE_BYTES = 32;
+
 /** Carry the program into the controller, though 0x30 to 0x32 are called uploads. */
 const TO_CONTROLLER = [0x21, 0x29, 0x30, 0x31, 0x32];
 /** Carry the program out of the controller, though 0x33 to 0x35 are called downloads. */
@@ -45,11 +49,25 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [0x33, 'initializeDownload'],
   [0x34, 'downloadBlock'],
   [0x35, 'endStrategyDownload'],
+  // From one source alone: 0x36 to 0x38, 0x42, 0x43, 0x60 to 0x66 and 0x6e.
+  [0x36, 'backup'],
+  [0x37, 'preloadBlocks'],
+  [SIGNED_MESSAGE, 'signedMessage'],
   [0x39, 'readEthMasterData'],
   [0x40, 'startPlc'],
   [0x41, 'stopPlc'],
+  [0x42, 'initPlc'],
+  [0x43, 'swapBlocks'],
   [0x50, 'monitorPlc'],
   [0x58, 'checkPlc'],
+  [0x60, 'debugger'],
+  [0x61, 'debugger'],
+  [0x62, 'debugger'],
+  [0x63, 'debugger'],
+  [0x64, 'debugger'],
+  [0x65, 'debugger'],
+  [0x66, 'debugger'],
+  [0x6e, 'reservationNonces'],
   [0x70, 'readIoObject'],
   [0x71, 'writeIoObject'],
   [0x73, 'getStatusModule'],
@@ -63,14 +81,16 @@ export function decodeUmasRequest(
   options: PduDecodeOptions,
 ): void {
   decodeSessionKey(pdu, fields, options);
-  const umasFunction = byteAt(pdu, UMAS_FUNCTION);
+  const at = functionOffset(pdu);
+  const umasFunction = byteAt(pdu, at);
   if (umasFunction === ABSENT) {
-    checkPduBytes(pdu, DATA, anomalies);
+    checkPduBytes(pdu, at + 1, anomalies);
     return;
   }
+  if (at !== UMAS_FUNCTION) fields.umasSigned = true;
   fields.umasFunction = umasFunction;
   fields.umasFunctionName = umasFunctionName(umasFunction);
-  fields.blockBytes = pdu.length - DATA;
+  fields.blockBytes = pdu.length - at - 1;
   if (TO_CONTROLLER.includes(umasFunction)) fields.programDirection = 'toController';
   if (FROM_CONTROLLER.includes(umasFunction)) fields.programDirection = 'fromController';
 }
@@ -91,8 +111,19 @@ export function decodeUmasResponse(
   }
   fields.umasStatus = umasStatus;
   fields.blockBytes = pdu.length - DATA;
-  const asked = request === undefined ? ABSENT : byteAt(request, UMAS_FUNCTION);
+  const asked = request === undefined ? ABSENT : byteAt(request, functionOffset(request));
   if (asked !== ABSENT) fields.umasFunctionName = umasFunctionName(asked);
+}
+
+/**
+ * Where the function that counts stands: inside a signed message behind its signature, with or
+ * without a function code 90 of its own before the session key (no source shows which).
+ */
+function functionOffset(pdu: ByteSpan): number {
+  if (byteAt(pdu, UMAS_FUNCTION) !== SIGNED_MESSAGE) return UMAS_FUNCTION;
+  const inner = DATA + SIGNATURE_BYTES;
+  if (byteAt(pdu, inner + 1) === ABSENT) return UMAS_FUNCTION;
+  return byteAt(pdu, inner) === UMAS ? inner + UMAS_FUNCTION : inner + 1;
 }
 
 function umasFunctionName(umasFunction: number): string {

@@ -1,0 +1,13 @@
+/** All targets in the order in which blocks take their turn: the cheap and deep ones come often. */
+import { frameTargets } from './frame-targets.ts';
+import type { FuzzTarget } from './fuzz-target.ts';
+import type { FuzzSeeds } from './seeds.ts';
+import { streamTargets } from './stream-targets.ts';
+
+const TURNS = ['modbus', 'opcua', 'link', 'modbus', 'opcua', 'link', 'modbus', 'opcua', 'link'];
+const ONCE = ['file', 'certificate', 'explain'];
+
+export function allTargets(seeds: FuzzSeeds): FuzzTarget[] {
+  const targets = [...streamTargets(seeds), ...frameTargets(seeds)];
+  return [...TURNS, ...ONCE].flatMap((name) => targets.filter((target) => target.name === name));
+}
