@@ -16,6 +16,7 @@ interface LongRun {
 // biome-ignore format: one run per line
 const RUNS: readonly LongRun[] = [
   { name: 'drop-sweep', script: 'long/drop-sweep.ts', words: [], what: 'every frame of every Modbus and OPC UA capture left out in turn (minutes)' },
+  { name: 'kill', script: 'long/kill.ts', words: [], what: 'kill -9 of the agent at 20 random moments, counted from outside (a minute)' },
   { name: 'fuzz', script: 'fuzz.ts', words: ['--inputs', '10000000', '--evidence', 'fuzz.txt'], what: 'ten million mutated inputs (an hour)' },
 ];
 

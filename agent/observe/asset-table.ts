@@ -44,8 +44,12 @@ interface AssetRow {
   isClient: boolean;
   isServer: boolean;
   readonly firstSeenUs: number;
-  readonly facts: Map<string, { -readonly [Key in keyof AssetFact]: AssetFact[Key] }>;
+  readonly facts: Facts;
+  /** What devices behind this address told about themselves. */
+  readonly unitFacts: Map<number, Facts>;
 }
+
+type Facts = Map<string, { -readonly [Key in keyof AssetFact]: AssetFact[Key] }>;
 
 /** A unit id that answered behind an address, as the conversations know it. */
 export interface UnitSeen {
@@ -80,7 +84,26 @@ export class AssetTable {
   fact(address: string, name: string, value: unknown, source: string, timeUs: number): void {
     if (typeof value !== 'string' && typeof value !== 'number') return;
     if (value === '') return;
-    this.#addFact(this.#rows.get(address), name, value, source, timeUs, 1);
+    this.#addFact(this.#rows.get(address)?.facts, name, value, source, timeUs, 1);
+  }
+
+  /** The same of one device behind an address: a unit identifier is one byte. */
+  unitFact(
+    address: string,
+    unitId: number,
+    name: string,
+    value: string | number,
+    source: string,
+    timeUs: number,
+  ): void {
+    const row = this.#rows.get(address);
+    if (row === undefined || value === '') return;
+    let facts = row.unitFacts.get(unitId);
+    if (facts === undefined) {
+      facts = new Map();
+      row.unitFacts.set(unitId, facts);
+    }
+    this.#addFact(facts, name, value, source, timeUs, 1);
   }
 
   /** All assets; `lastSeen`: when each address was last heard, `units`: who answered behind it. */
@@ -122,43 +145,44 @@ export class AssetTable {
         isServer: false,
         firstSeenUs: timeUs,
         facts: new Map(),
+        unitFacts: new Map(),
       };
       this.#rows.set(end.ipAddress, row);
     }
     row.macAddress ??= end.macAddress;
     if (role === 'client') row.isClient = true;
     else row.isServer = true;
-    this.#addFact(row, 'protocol', protocol, 'traffic', timeUs, flow.roleConfidence);
+    this.#addFact(row.facts, 'protocol', protocol, 'traffic', timeUs, flow.roleConfidence);
     if (role === 'server') {
-      this.#addFact(row, `${protocol}Port`, end.port, 'traffic', timeUs, flow.roleConfidence);
+      this.#addFact(row.facts, `${protocol}Port`, end.port, 'traffic', timeUs, flow.roleConfidence);
     }
     return isNew;
   }
 
   #addFact(
-    row: AssetRow | undefined,
+    facts: Facts | undefined,
     name: string,
     value: string | number,
     source: string,
     timeUs: number,
     confidence: number,
   ): void {
-    if (row === undefined) return;
+    if (facts === undefined) return;
     const kept = typeof value === 'string' ? value.slice(0, FACT_CHARACTERS_MAX) : value;
     const key = `${name}=${kept}`;
-    const known = row.facts.get(key);
+    const known = facts.get(key);
     if (known !== undefined) {
       known.lastSeenUs = Math.max(known.lastSeenUs, timeUs);
       known.confidence = Math.max(known.confidence, confidence);
       return;
     }
-    if (row.facts.size >= FACTS_PER_ASSET_MAX || this.#factsCount >= FACTS_MAX) {
+    if (facts.size >= FACTS_PER_ASSET_MAX || this.#factsCount >= FACTS_MAX) {
       this.factsRefusedCount++;
       return;
     }
     const seen = { firstSeenUs: timeUs, lastSeenUs: timeUs };
     this.#factsCount++;
-    row.facts.set(key, { name, value: kept, source, ...seen, confidence });
+    facts.set(key, { name, value: kept, source, ...seen, confidence });
   }
 }
 
@@ -181,10 +205,15 @@ function describe(row: AssetRow, lastSeenUs: number, units: readonly UnitSeen[])
     ...(row.macAddress === undefined ? {} : { macAddress: row.macAddress }),
     ...(units.length === 1 ? { unitId: units[0].unitId } : {}),
     roles,
-    facts: [...row.facts.values()],
+    facts: [...row.facts.values(), ...(units.length < 2 ? allUnitFacts(row) : [])],
     firstSeenUs: row.firstSeenUs,
     lastSeenUs,
   };
+}
+
+/** A server with one unit is that unit. */
+function allUnitFacts(row: AssetRow): AssetFact[] {
+  return [...row.unitFacts.values()].flatMap((facts) => [...facts.values()]);
 }
 
 /** A device behind a gateway shares the gateway's address; its MAC address is not its own. */
@@ -197,6 +226,7 @@ function describeUnit(row: AssetRow, unit: UnitSeen): Asset {
     roles: ['server'],
     facts: [
       { name: 'gatewayAddress', value: row.address, source: 'traffic', ...seen, confidence: 0.8 },
+      ...(row.unitFacts.get(unit.unitId)?.values() ?? []),
     ],
     ...seen,
   };

@@ -5,8 +5,12 @@
 import type { Digest } from '../../protocols/decoded.ts';
 import type { FrameEvidence } from '../../protocols/frame-block.ts';
 import type { Observation } from '../../protocols/interval-report.ts';
+import { REPORT_SERVER_ID } from '../../protocols/modbus/diagnostics.ts';
+import { ENCAPSULATED_INTERFACE } from '../../protocols/modbus/encapsulated-interface.ts';
 import { exceptionName } from '../../protocols/modbus/exceptions.ts';
+import { decodeResponsePdu } from '../../protocols/modbus/response.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
+import type { AssetTable } from './asset-table.ts';
 import type { DetectionCases } from './detection-cases.ts';
 import { MODBUS_ANOMALY_RULES } from './detections/registry.ts';
 import { collectEvidence, type EvidenceFrame } from './evidence.ts';
@@ -19,6 +23,7 @@ export interface FactsContext {
   readonly log: ObservationLog;
   readonly writes: ObservedWrites;
   readonly cases: DetectionCases;
+  readonly assets: AssetTable;
   readonly digest: Digest;
   readonly evidence: FrameEvidence | undefined;
 }
@@ -69,6 +74,28 @@ export class ModbusFacts {
     });
   }
 
+  /**
+   * What a device says of itself: its identification (43/14), joined object by object over as many
+   * transactions as it takes, and its server id (17), as facts of the unit.
+   */
+  identify(transaction: ModbusTransaction): void {
+    const { flow, unitId, responsePdu, requestPdu, responseTimeUs } = transaction;
+    const request = requestPdu.length > 0 ? requestPdu : undefined;
+    const fields = decodeResponsePdu(responsePdu, request);
+    const { assets } = this.#context;
+    const tell = (name: string, value: string | number | undefined, source: string): void => {
+      if (value === undefined) return;
+      assets.unitFact(flow.server.ipAddress, unitId, name, value, source, responseTimeUs);
+    };
+    for (const { name, value } of fields.objects ?? []) {
+      tell(name, value, 'modbus.readDeviceIdentification');
+    }
+    tell('conformityLevel', fields.conformityLevel, 'modbus.readDeviceIdentification');
+    tell('serverId', fields.serverId, 'modbus.reportServerId');
+    tell('serverIdText', fields.serverIdText, 'modbus.reportServerId');
+    tell('runIndicatorStatus', fields.runIndicatorStatus, 'modbus.reportServerId');
+  }
+
   detect(transaction: ModbusTransaction, recordId: string): void {
     const { cases, evidence, digest } = this.#context;
     for (const rule of MODBUS_ANOMALY_RULES) {
@@ -80,6 +107,13 @@ export class ModbusFacts {
       );
     }
   }
+}
+
+/** Answers that tell who the device is. */
+export function isIdentification(transaction: ModbusTransaction): boolean {
+  const { functionCode, responsePdu, exceptionCode } = transaction;
+  const isAsked = functionCode === ENCAPSULATED_INTERFACE || functionCode === REPORT_SERVER_ID;
+  return isAsked && responsePdu.length > 0 && exceptionCode === 0;
 }
 
 function outcomeOf(transaction: ModbusTransaction): string {

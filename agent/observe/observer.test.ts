@@ -194,6 +194,28 @@ test('a flood of conversations stays within the table and is counted', () => {
   assert.equal(report(watched).conversations[0].requests, 1, 'there is room again');
 });
 
+test('a device identification is joined over its transactions, per unit', () => {
+  const watched = observer();
+  const first = '2b0e0101ff0101000441636d65';
+  const second = '2b0e01010000010203312e30';
+  watched.modbusTransaction(madeModbus('2b0e0100', first, { unitId: 3 }));
+  watched.modbusTransaction(madeModbus('2b0e0101', second, { unitId: 3 }));
+  watched.modbusTransaction(madeModbus('11', '11060aff50574c31', { unitId: 4 }));
+  const told = watched
+    .totals()
+    .assets.flatMap(({ assetId, facts }) => facts.map((fact) => ({ assetId, ...fact })))
+    .filter(({ source }) => source.startsWith('modbus.'))
+    .map(({ assetId, name, value, source }) => `${assetId} ${name}=${value} ${source}`);
+  assert.deepEqual(told, [
+    '10.0.1.9/3 vendorName=Acme modbus.readDeviceIdentification',
+    '10.0.1.9/3 conformityLevel=1 modbus.readDeviceIdentification',
+    '10.0.1.9/3 majorMinorRevision=1.0 modbus.readDeviceIdentification',
+    '10.0.1.9/4 serverId=10 modbus.reportServerId',
+    '10.0.1.9/4 serverIdText=PWL1 modbus.reportServerId',
+    '10.0.1.9/4 runIndicatorStatus=255 modbus.reportServerId',
+  ]);
+});
+
 test('units become assets of their own once a server answered for more than one', () => {
   const watched = observer();
   const ids = () =>

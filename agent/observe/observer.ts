@@ -34,7 +34,7 @@ import {
 import { DetectionCases } from './detection-cases.ts';
 import { ExceptionWatch } from './exception-watch.ts';
 import { MalformedWatch } from './malformed-watch.ts';
-import { ModbusFacts } from './modbus-facts.ts';
+import { isIdentification, ModbusFacts } from './modbus-facts.ts';
 import { ObservationLog } from './observation-log.ts';
 import { ObservedWrites } from './observed-writes.ts';
 import { OpcuaFacts } from './opcua-facts.ts';
@@ -126,6 +126,7 @@ export class Observer implements DecodeSink {
     if (isModbusWrite(transaction.functionCode) && transaction.requestPdu.length > 0) {
       this.#modbus.write(transaction, row);
     }
+    if (isIdentification(transaction)) this.#modbus.identify(transaction);
     if (transaction.anomalies.length > 0) this.#modbus.detect(transaction, this.#recordId);
   }
 
