@@ -23,6 +23,7 @@ const cases = [
   { name: '16 write multiple registers',      request: '10 0001 0002 04 000a 0102', wire: '10 0001 0002', expect: { pduBytes: 5, address: 1, quantity: 2 } },
   { name: '17 report server id with a text',  request: '11',           wire: '11 06 12 ff 50756d70', expect: { pduBytes: 8, byteCount: 6, serverId: 18, runIndicatorStatus: 255, additionalData: 'UHVtcA==', serverIdText: 'Pump' } },
   { name: '20 read file record',              request: '14 07 06 0004 0001 0002', wire: '14 06 05 06 0dfe 0020', expect: { pduBytes: 8, responseDataBytes: 6, groups: [{ fileResponseBytes: 5, referenceType: 6, recordData: 'Df4AIA==' }] } },
+  { name: '21 write file record is an echo',  request: '15 0d 06 0004 0007 0003 06af 04be 100d', wire: '15 0d 06 0004 0007 0003 06af 04be 100d', expect: { pduBytes: 15, requestDataBytes: 13, groups: [{ referenceType: 6, fileNumber: 4, recordNumber: 7, recordLength: 3, recordData: 'Bq8EvhAN' }] } },
   { name: '22 mask write register: echo',     request: '16 0004 00f2 0025', wire: '16 0004 00f2 0025', expect: { pduBytes: 7, address: 4, andMask: 0xf2, orMask: 0x25, effect: { bitsSet: 5, bitsCleared: 0xff08, bitsKept: 0xf2 } } },
   { name: '23 read/write multiple registers', request: '17 0003 0002 000e 0001 02 00ff', wire: '17 04 00fe 0acd', expect: { pduBytes: 6, byteCount: 4, registers: [254, 2765] } },
   { name: '24 read FIFO queue',               request: '18 04de',      wire: '18 0006 0002 01b8 1284', expect: { pduBytes: 9, byteCount: 6, fifoCount: 2, fifoRegisters: [440, 4740] } },
