@@ -1,4 +1,4 @@
-/** Who sent each frame of a capture (`10.0.0.5:502`), for captures of which one side is left out. */
+/** Who sent each frame of a capture (`10.0.0.5:502`), for captures that lack one side. */
 
 import {
   FRAME_CAPTURED_BYTES,

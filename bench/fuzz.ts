@@ -1,7 +1,7 @@
 /**
- * `npm run fuzz -- --seconds N --seed S`: mutated messages, frames and files against every reader of
- * hostile bytes. Prints rates and the branch coverage of protocols/; a failure is one number, which
- * `--replay NUMBER` runs again.
+ * `npm run fuzz -- --seconds N --seed S`: mutated messages, frames and files against every reader
+ * of hostile bytes. Prints rates and the branch coverage of protocols/; a failure is one number,
+ * which `--replay NUMBER` runs again.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -68,13 +68,16 @@ function textOf(report: FuzzReport): string[] {
   const rows = [...report.byTarget].map(([name, count]) => {
     const share = percent(count.accepted, count.inputs);
     const longest = `longest ${count.longestMs.toFixed(2)} ms`;
-    return `  ${name.padEnd(12)} ${String(count.inputs).padStart(9)}  ${share} accepted, ${longest}`;
+    const inputs = String(count.inputs).padStart(9);
+    return `  ${name.padEnd(12)} ${inputs}  ${share} accepted, ${longest}`;
   });
   return [
-    `${inputs} inputs in ${(elapsedMs / 1000).toFixed(1)} s: ${Math.round((inputs / elapsedMs) * 1000)}/s`,
+    `${inputs} inputs in ${(elapsedMs / 1000).toFixed(1)} s: ` +
+      `${Math.round((inputs / elapsedMs) * 1000)}/s`,
     `header accepted: ${percent(accepted, inputs)} (at least 30 %)`,
     ...rows,
-    `longest call ${report.longestMs.toFixed(2)} ms, growth ${(report.growthBytes / 1e6).toFixed(2)} MB`,
+    `longest call ${report.longestMs.toFixed(2)} ms, ` +
+      `growth ${(report.growthBytes / 1e6).toFixed(2)} MB`,
     `failures: ${failures.length}`,
     ...failures.map(({ number, target, problem }) => `  --replay ${number}: ${target}: ${problem}`),
   ];

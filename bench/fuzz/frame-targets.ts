@@ -1,4 +1,4 @@
-/** The fuzzer on frames (all link layers and tunnels), capture files, certificates and `--explain`. */
+/** The fuzzer on frames of all link layers and tunnels, files, certificates and `--explain`. */
 import { createDecodeCounters } from '../../agent/decode/decode-counters.ts';
 import { Decoder } from '../../agent/decode/decoder.ts';
 import { ModbusCarriers } from '../../agent/decode/modbus-carriers.ts';

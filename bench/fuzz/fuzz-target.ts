@@ -1,6 +1,6 @@
 /**
- * What the fuzzer drives: one part of the program that reads hostile bytes. A block of inputs shares
- * one state, as a sensor does; the same block from its first input on replays what happened.
+ * What the fuzzer drives: one part of the program that reads hostile bytes. A block of inputs
+ * shares one state, as a sensor does; the same block from its first input on replays what happened.
  */
 import type { SeededRandom } from '../seeded-random.ts';
 

@@ -1,4 +1,4 @@
-/** Changes that break decoders: edges of integers, lengths that lie, parts cut, doubled, exchanged. */
+/** Changes that break decoders: edges of integers, lying lengths, parts cut, doubled, exchanged. */
 import type { SeededRandom } from '../seeded-random.ts';
 
 const EDGES = [0, 1, 2, 0x7f, 0x80, 0xfe, 0xff];

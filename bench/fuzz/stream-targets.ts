@@ -1,4 +1,4 @@
-/** The fuzzer on streams: Modbus by MBAP, RTU and ASCII, and OPC UA chunks, through the analyzers. */
+/** The fuzzer on streams: Modbus by MBAP, RTU, ASCII, and OPC UA chunks, through the analyzers. */
 import { createDecodeCounters } from '../../agent/decode/decode-counters.ts';
 import { ModbusCarriers } from '../../agent/decode/modbus-carriers.ts';
 import { OpcuaAnalyzer } from '../../agent/decode/opcua-analyzer.ts';
