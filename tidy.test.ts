@@ -47,6 +47,8 @@ const ROOMS: readonly Room[] = [
     because: 'diagnostics judges results; commands run the probes and hand them over' },
   { folder: 'agent/config', ours: ['agent/platform', 'protocols'], builtins: 'all', packages: ['yaml', 'zod'],
     because: 'the configuration is read before anything else exists' },
+  { folder: 'agent/register-map', ours: ['agent/platform', 'protocols'], builtins: 'all', packages: ['yaml', 'zod'],
+    because: 'a register map is a part of the configuration in a file of its own' },
   { folder: 'agent/commands', ours: ['agent', 'buffer', 'protocols'], builtins: 'all', packages: ['commander'],
     because: 'commands may use the whole agent; hub, bench and hil-tests only as processes' },
   { folder: 'agent', ours: ['package.json', 'agent', 'buffer', 'protocols'], builtins: 'all', packages: ['commander'],

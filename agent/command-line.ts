@@ -90,14 +90,23 @@ function addReplay(program: Command, exitWith: (code: number) => void): void {
     .argument('<file...>', 'capture files, or -')
     .option('--records <format>', 'every record on standard output: ndjson')
     .option('--summary <format>', 'one summary object on standard output: json')
+    .option('--explain <frame>', 'one frame, field by field, by its number in the file')
+    .option('--json', 'with --explain: one object on standard output', false)
     .option('--modbus-port <port...>', 'ports on which Modbus is expected (default 502)')
     .option('--opcua-port <port...>', 'ports on which OPC UA is expected (default 4840)')
+    .option('--register-map <file...>', 'names, types and units of Modbus registers (YAML)')
     .addHelpText(
       'after',
       '\nExamples:\n  fieldtap replay capture.pcapng\n' +
-        '  tcpdump -i eth1 -w - | fieldtap replay - --records ndjson\n',
+        '  tcpdump -i eth1 -w - | fieldtap replay - --records ndjson\n' +
+        '  fieldtap replay capture.pcapng --explain 41\n',
     )
     .action(async (files, options) => {
+      if (options.explain !== undefined) {
+        const { replayExplain } = await import('./commands/replay-explain.ts');
+        exitWith(await replayExplain(files, options));
+        return;
+      }
       const { replay } = await import('./commands/replay.ts');
       exitWith(await replay(files, options));
     });

@@ -25,6 +25,7 @@ testNeeding(
       report.beyond.length <= report.dropsCount * BEYOND_SHARE_MAX,
       report.beyond.join('\n'),
     );
+    assert.equal(report.unexplainedCount, 0, report.beyond.join('\n'));
     assert.deepEqual(report.untold, []);
     assert.deepEqual(report.invented, []);
     assert.ok(report.told.bytesMissed > DROPS / 4, 'the sweep really loses messages');

@@ -53,15 +53,21 @@ test('fuzz: a target that throws is a failure whose number replays it', () => {
 test('fuzz: a call that is slow each time is a failure', () => {
   const slow: FuzzTarget = {
     name: 'slow',
-    begin: () => ({
-      make: () => {},
-      run: () => {
-        const endMs = performance.now() + 6;
-        while (performance.now() < endMs);
-        return true;
-      },
-    }),
+    begin: () => {
+      let inputs = 0;
+      return {
+        make: () => {
+          inputs += 1;
+        },
+        run: () => {
+          const endMs = performance.now() + (inputs === 1 ? 6 : 0);
+          while (performance.now() < endMs);
+          return true;
+        },
+      };
+    },
   };
   const { failures } = fuzz([slow], { seed: 1, inputs: 1 });
+  assert.equal(failures.length, 1);
   assert.match(failures[0].problem, /ms for one input, each time/);
 });

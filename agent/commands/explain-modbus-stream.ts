@@ -6,7 +6,12 @@
 import type { ByteSpan, Digest } from '../../protocols/decoded.ts';
 import type { ExplainedField } from '../../protocols/explain.ts';
 import { CLIENT_TO_SERVER, type Direction } from '../../protocols/flow.ts';
-import { explainModbus, explainNoModbus } from '../../protocols/modbus/explain.ts';
+import {
+  explainModbus,
+  explainNoModbus,
+  explainRtu,
+  isRtuFrame,
+} from '../../protocols/modbus/explain.ts';
 import { ADU_BYTES_MAX, LENGTH_COUNTS_FROM, PDU } from '../../protocols/modbus/mbap.ts';
 import { aduBytesAt } from '../decode/modbus-recognition.ts';
 import { findAfterLoss } from '../decode/modbus-resync.ts';
@@ -56,6 +61,11 @@ export class ModbusStream {
   /** The next bytes of the stream; `fields` gets what they are, where somebody asks. */
   feed(bytes: Uint8Array, offset: number, end: number, fields?: ExplainedField[]): void {
     let at = offset;
+    const isHeader = end - at >= LENGTH_COUNTS_FROM && aduBytesAt(bytes, at) !== 0;
+    if (this.#messageBytes === 0 && !isHeader && isRtuFrame(bytes, offset, end)) {
+      fields?.push(explainRtu(bytes, offset, end, this.#direction === CLIENT_TO_SERVER));
+      return;
+    }
     if (!this.#isInStep) {
       at = findAfterLoss(bytes, offset, end, this.#restBytes, this.#direction);
       if (at > offset) fields?.push(explainNoModbus(bytes, offset, at));

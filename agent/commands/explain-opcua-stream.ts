@@ -41,6 +41,7 @@ export class OpcuaStream {
   #isReadable: boolean | undefined;
   /** Body of the message's earlier chunks; undefined where some of it is lost. */
   #bodyBefore: Uint8Array | undefined = NOTHING;
+  #bodyBlock: Uint8Array | undefined;
   #isMessageReadable: boolean | undefined;
   #isInStep: boolean;
   #isAfterGap: boolean;
@@ -78,7 +79,7 @@ export class OpcuaStream {
   /** Bytes that never come. */
   gap(bytesMissed: number): void {
     this.#isAfterGap = true;
-    this.#bodyBefore = undefined;
+    this.#forgetBody(undefined);
     const left = this.#chunkBytes - this.#seenBytes;
     if (this.#chunkBytes === 0 || bytesMissed > left) this.#lose();
     else {
@@ -90,7 +91,7 @@ export class OpcuaStream {
   /** Gives back what is kept. */
   end(): void {
     this.#release();
-    this.#bodyBefore = NOTHING;
+    this.#forgetBody(NOTHING);
   }
 
   #canBegin(bytes: Uint8Array, at: number, end: number, isSegmentStart: boolean): boolean {
@@ -108,7 +109,13 @@ export class OpcuaStream {
     this.#release();
     this.#isInStep = false;
     this.#isAfterGap = true;
-    this.#bodyBefore = undefined;
+    this.#forgetBody(undefined);
+  }
+
+  #forgetBody(body: Uint8Array | undefined): void {
+    if (this.#bodyBlock !== undefined) this.#pool.give(this.#bodyBlock);
+    this.#bodyBlock = undefined;
+    this.#bodyBefore = body;
   }
 
   #release(): void {
@@ -218,7 +225,7 @@ export class OpcuaStream {
     const isPart = this.#header[3] === transport.INTERMEDIATE;
     if (isPart) this.#keepBody(type);
     else {
-      this.#bodyBefore = NOTHING;
+      this.#forgetBody(NOTHING);
       this.#isMessageReadable = undefined;
       this.#isAfterGap = false;
     }
@@ -231,14 +238,16 @@ export class OpcuaStream {
     const start =
       type === transport.OPN ? openBody(this.#chunk, 0, this.#knownBytes) : transport.BODY;
     const end = this.#chunkBytes - (type === transport.OPN ? 0 : signatureBytes(this.#state));
-    if (before === undefined || start <= 0 || end > this.#knownBytes) {
-      this.#bodyBefore = undefined;
+    const bytes = (before?.length ?? 0) + Math.max(0, end - start);
+    const block = bytes <= BLOCK_BYTES_MAX ? this.#pool.take(bytes) : undefined;
+    if (before === undefined || block === undefined || end > this.#knownBytes) {
+      if (block !== undefined) this.#pool.give(block);
+      this.#forgetBody(undefined);
       return;
     }
-    const kept = Math.min(Math.max(0, end - start), BLOCK_BYTES_MAX - before.length);
-    const body = new Uint8Array(before.length + kept);
-    body.set(before);
-    body.set(this.#chunk.subarray(start, start + kept), before.length);
-    this.#bodyBefore = body;
+    block.set(before);
+    block.set(this.#chunk.subarray(start, Math.max(start, end)), before.length);
+    this.#forgetBody(block.subarray(0, bytes));
+    this.#bodyBlock = block;
   }
 }

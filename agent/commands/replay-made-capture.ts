@@ -71,6 +71,17 @@ export class MadeConnection {
     this.#server.sequence += payload.length;
   }
 
+  /** The client's last bytes once more, as TCP repeats them. */
+  againFromClient(payload: Uint8Array): void {
+    this.#client.sequence -= payload.length;
+    this.fromClient(payload);
+  }
+
+  /** Bytes that the client sent and the capture lost. */
+  loseFromClient(bytes: number): void {
+    this.#client.sequence += bytes;
+  }
+
   /** Bytes that the server sent and the capture lost. */
   loseFromServer(bytes: number): void {
     this.#server.sequence += bytes;

@@ -3,6 +3,7 @@
  * one after the other as one capture. Loads no database, no MQTT and no configuration.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import type { RegisterMap } from '../../protocols/modbus/register-map.ts';
 import { readCaptureFile, STANDARD_INPUT } from '../capture/file-source.ts';
 import { FrameHistory } from '../capture/frame-history.ts';
 import { RecordWriter } from '../observe/record-writer.ts';
@@ -22,6 +23,8 @@ export interface ReplayOptions {
   readonly summary?: string;
   readonly modbusPort?: readonly string[];
   readonly opcuaPort?: readonly string[];
+  /** Files (YAML) that give registers names, types and units. */
+  readonly registerMap?: readonly string[];
 }
 
 const EXIT_GOOD = 0;
@@ -55,7 +58,8 @@ export async function replay(
     if (output.isClosed) stop.abort();
   };
   const history = new FrameHistory();
-  const pipeline = openPipeline(options, history, write);
+  const registerMap = await openRegisterMap(options.registerMap);
+  const pipeline = openPipeline(options, registerMap, history, write);
   let exitCode = EXIT_GOOD;
   for (const file of files) {
     if (output.isClosed) break;
@@ -74,8 +78,18 @@ export async function replay(
   return output.isClosed ? EXIT_GOOD : exitCode;
 }
 
+/** YAML is read only where somebody has a map. */
+async function openRegisterMap(
+  paths: readonly string[] | undefined,
+): Promise<RegisterMap | undefined> {
+  if (paths === undefined) return undefined;
+  const { loadRegisterMaps } = await import('../register-map.ts');
+  return loadRegisterMaps(paths);
+}
+
 function openPipeline(
   options: ReplayOptions,
+  registerMap: RegisterMap | undefined,
   history: FrameHistory,
   write: (text: string) => void,
 ): Pipeline {
@@ -89,7 +103,13 @@ function openPipeline(
     ...(options.modbusPort && { modbusPorts: options.modbusPort.map(Number) }),
     ...(options.opcuaPort && { opcuaPorts: options.opcuaPort.map(Number) }),
     ...(options.records === 'ndjson' && {
-      records: new RecordWriter({ interfaces: [], digest, sha1Base64, write }),
+      records: new RecordWriter({
+        interfaces: [],
+        digest,
+        sha1Base64,
+        write,
+        ...(registerMap === undefined ? {} : { registerMap }),
+      }),
     }),
   });
 }
@@ -130,6 +150,9 @@ function misuseOf(files: readonly string[], options: ReplayOptions): string | un
   }
   if (summary !== undefined && summary !== 'json') {
     return `--summary takes json, not "${escapeText(summary)}".`;
+  }
+  if (options.registerMap !== undefined && records === undefined) {
+    return '--register-map adds values to records; give --records ndjson too.';
   }
   if (records !== undefined && summary !== undefined) {
     return 'both --records and --summary want standard output; run replay once for each.';

@@ -8,6 +8,7 @@ import type { Anomaly, Digest } from '../../protocols/decoded.ts';
 import type { FlowFacts, Protocol } from '../../protocols/flow.ts';
 import { base64At } from '../../protocols/modbus/pdu-bytes.ts';
 import { modbusRecordFields } from '../../protocols/modbus/record.ts';
+import type { RegisterMap } from '../../protocols/modbus/register-map.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import { opcuaTransactionFields, opcuaTransportFields } from '../../protocols/opcua/record.ts';
 import type { OpcuaTransaction, OpcuaTransportMessage } from '../../protocols/opcua/transaction.ts';
@@ -15,6 +16,7 @@ import { tlsRecordFields } from '../../protocols/tls/record-fields.ts';
 import type { TlsConnection } from '../../protocols/tls/tls-connection.ts';
 import { escapeJson } from '../platform/wire-text.ts';
 import { type FlowText, flowText } from './record-flow-text.ts';
+import { RegisterValues } from './register-values.ts';
 
 /** Text is handed on in pieces of about this size; what is held is never much more. */
 export const RECORD_PIECE_CHARACTERS = 65_536;
@@ -25,6 +27,8 @@ export interface RecordWriterOptions {
   /** By the `interfaceIndex` of flows; empty where frames come from a file. */
   readonly interfaces: readonly { readonly name: string }[];
   readonly digest: Digest;
+  /** What the engineer knows of the registers; then records have `values`. */
+  readonly registerMap?: RegisterMap;
   /** Padded Base64 of a SHA-1, for Community ID. */
   readonly sha1Base64: (bytes: Uint8Array) => string;
   /** Takes whole lines; returns once they are on their way, so that a slow reader slows us. */
@@ -41,6 +45,7 @@ const NOT_SEEN: Moment = { timeUs: -1, frameNumber: 0 };
 
 export class RecordWriter implements DecodeSink {
   readonly #options: RecordWriterOptions;
+  readonly #values: RegisterValues | undefined;
   readonly #flows = new Map<number, FlowText>();
   #piece = '';
   #interval = 0;
@@ -48,11 +53,14 @@ export class RecordWriter implements DecodeSink {
 
   constructor(options: RecordWriterOptions) {
     this.#options = options;
+    const { registerMap } = options;
+    this.#values = registerMap === undefined ? undefined : new RegisterValues(registerMap);
   }
 
   modbusTransaction(transaction: ModbusTransaction): void {
     const { digest } = this.#options;
     const { anomalies, ...fields } = modbusRecordFields(transaction, { digest });
+    const values = this.#values?.of(transaction);
     const request = {
       timeUs: transaction.requestTimeUs,
       frameNumber: transaction.requestFrameNumber,
@@ -63,6 +71,7 @@ export class RecordWriter implements DecodeSink {
     };
     this.#line('modbus', 'transaction', transaction.flow, request, response, transaction.rttUs, {
       ...fields,
+      ...(values === undefined ? {} : { values }),
       ...framesOf(request, response),
       ...(transaction.matched ? {} : sidednessOf(transaction.flow)),
       anomalies,

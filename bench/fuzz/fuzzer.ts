@@ -17,7 +17,7 @@ const WARM_BLOCKS = 60;
 const FAILURES_MAX = 20;
 const COLLECTIONS = 4;
 /** A call is slow when it is so each time; what the machine does beside us isn't. */
-const SLOW_TRIES = 3;
+const SLOW_TRIES = 6;
 
 export interface FuzzFailure {
   /** `npm run fuzz -- --replay NUMBER`. */

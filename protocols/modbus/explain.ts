@@ -4,11 +4,13 @@
  */
 import type { Anomaly, ByteSpan, Digest } from '../decoded.ts';
 import { clipFields, type ExplainedField, FieldList, markAnomalies } from '../explain.ts';
+import { CRC_BYTES, crcAt, isCrcRight } from './crc16.ts';
 import { explainPdu } from './explain-pdu.ts';
 import { functionFacts } from './function-codes.ts';
 import { headerFault, LENGTH_COUNTS_FROM, PDU } from './mbap.ts';
 import { decodeRequestPdu } from './request.ts';
 import { decodeResponsePdu } from './response.ts';
+import { RTU_FRAME_BYTES_MAX, RTU_FRAME_BYTES_MIN, RTU_OVERHEAD_BYTES, RTU_PDU } from './rtu.ts';
 
 /** A message as far as it is known: from its first byte to the last one in the frame. */
 export interface ModbusMessagePart {
@@ -50,6 +52,39 @@ export function explainModbus(part: ModbusMessagePart): ExplainedField {
     ...(note !== '' && { note }),
     children,
   };
+}
+
+/** Is this one whole RTU frame, by its check? (rtu.ts has the picture) */
+export function isRtuFrame(bytes: Uint8Array, offset: number, end: number): boolean {
+  const length = end - offset;
+  if (length < RTU_FRAME_BYTES_MIN || length > RTU_FRAME_BYTES_MAX) return false;
+  return isCrcRight(bytes, offset, length);
+}
+
+/** An RTU frame in a stream: `[offset, end)` is all of it. */
+export function explainRtu(
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+  isRequest: boolean,
+): ExplainedField {
+  const list = new FieldList(bytes, offset, end);
+  list.number('unitId', 1);
+  const pdu = { bytes, offset: offset + RTU_PDU, length: end - offset - RTU_OVERHEAD_BYTES };
+  const anomalies: Anomaly[] = [];
+  const fields = isRequest
+    ? decodeRequestPdu(pdu, anomalies)
+    : decodeResponsePdu(pdu, undefined, anomalies);
+  const inner = new FieldList(bytes, pdu.offset, pdu.offset + pdu.length);
+  explainPdu(inner, isRequest, { fields, request: undefined });
+  list.append(markAnomalies(inner.finish(), anomalies, pdu.offset));
+  const crc = crcAt(bytes, end - CRC_BYTES)
+    .toString(16)
+    .padStart(4, '0');
+  list.add('crc', CRC_BYTES, `0x${crc}, right`);
+  const side = isRequest ? 'request' : 'response';
+  const { functionName } = functionFacts(bytes[pdu.offset]);
+  return list.asField('modbus', `${side}, ${functionName}, RTU frame`);
 }
 
 /** Bytes of a Modbus flow at `[offset, end)` that begin with no header of a message. */

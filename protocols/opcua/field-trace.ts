@@ -5,6 +5,7 @@
  */
 import { type ExplainedField, hiddenText, type Span } from '../explain.ts';
 import type { ByteReader, ValueTrace } from './byte-reader.ts';
+import { uint32 } from './transport.ts';
 import { valueText } from './value-text.ts';
 
 /** Elements of an array begin behind its length. */
@@ -28,8 +29,8 @@ export class FieldTrace implements ValueTrace {
     const inner = this.#fields.splice(first);
     const field = { name, offset: at, length: end - at };
     if (inner.length > 0) {
-      const children = withGaps(inner, at, end);
-      this.#fields.push({ ...field, value: groupText(value), children });
+      const children = withGaps(reader, inner, at, end);
+      this.#fields.push({ ...field, value: groupText(value, inner), children });
       return;
     }
     const secrets = secretsFrom(reader, at);
@@ -59,11 +60,16 @@ function endOfRead(reader: ByteReader): number {
 }
 
 /** The bytes before, between and behind the children: lengths, type ids, what broke off. */
-function withGaps(inner: readonly ExplainedField[], start: number, end: number): ExplainedField[] {
+function withGaps(
+  { bytes }: ByteReader,
+  inner: readonly ExplainedField[],
+  start: number,
+  end: number,
+): ExplainedField[] {
   const children: ExplainedField[] = [];
   let position = start;
   for (const field of inner) {
-    if (field.offset > position) children.push(gap(position, field));
+    if (field.offset > position) children.push(gap(bytes, position, field));
     children.push(field);
     position = field.offset + field.length;
   }
@@ -73,14 +79,17 @@ function withGaps(inner: readonly ExplainedField[], start: number, end: number):
   return children;
 }
 
-function gap(offset: number, next: ExplainedField): ExplainedField {
+function gap(bytes: Uint8Array, offset: number, next: ExplainedField): ExplainedField {
   const length = next.offset - offset;
-  const isLength = next.name === '[0]' && length === ARRAY_LENGTH_BYTES;
-  return { name: isLength ? 'arrayLength' : 'typeId+encoding+length', offset, length, value: '' };
+  if (next.name !== '[0]' || length !== ARRAY_LENGTH_BYTES) {
+    return { name: 'typeId+encoding+length', offset, length, value: '' };
+  }
+  return { name: 'arrayLength', offset, length, value: String(uint32(bytes, offset)) };
 }
 
-function groupText(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 1 ? '1 item' : `${value.length} items`;
+function groupText(value: unknown, inner: readonly ExplainedField[]): string {
+  const items = inner.filter(({ name }) => name.startsWith('['));
+  if (items.length > 0) return items.length === 1 ? '1 item' : `${items.length} items`;
   if (typeof value !== 'object' || value === null || !('tokenType' in value)) return '';
   return String(value.tokenType);
 }

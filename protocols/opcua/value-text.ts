@@ -19,6 +19,10 @@ export function valueText(value: unknown): string {
   if ('namespaceIndex' in value && 'name' in value) {
     return `${String(value.namespaceIndex)}:${String(value.name)}`;
   }
+  if ('sha256Thumbprint' in value) {
+    const bytes = Reflect.get(value, 'certificateBytes');
+    return `certificate of ${bytes} bytes, sha256 ${String(value.sha256Thumbprint)}`;
+  }
   if ('text' in value) return String(value.text);
   const json = JSON.stringify(value);
   return json === '{}' ? '' : json.slice(0, VALUE_CHARACTERS_MAX);
