@@ -101,11 +101,15 @@ function addReplay(program: Command, exitWith: (code: number) => void): void {
         '  tcpdump -i eth1 -w - | fieldtap replay - --records ndjson\n' +
         '  fieldtap replay capture.pcapng --explain 41\n',
     )
-    .action(async (files, options) => {
+    .action(async (files, options, command) => {
       if (options.explain !== undefined) {
         const { replayExplain } = await import('./commands/replay-explain.ts');
         exitWith(await replayExplain(files, options));
         return;
+      }
+      if (options.json) {
+        const text = 'error: --json goes with --explain; for all of a file take --summary json';
+        command.error(text, { exitCode: EXIT_USAGE });
       }
       const { replay } = await import('./commands/replay.ts');
       exitWith(await replay(files, options));

@@ -52,6 +52,7 @@ type WantedFrame = Omit<FrameExplanation, 'fields'>;
 
 export class ExplainRun implements FrameBlockSink {
   readonly #isWanted: (frameNumber: number) => boolean;
+  readonly #opcuaPorts: readonly number[];
   readonly #flows: ExplainFlows;
   readonly #decoder: Decoder;
   readonly #frames = new Map<number, WantedFrame>();
@@ -72,6 +73,7 @@ export class ExplainRun implements FrameBlockSink {
       modbusPorts: options.modbusPorts ?? DECODER_DEFAULTS.modbusPorts,
       opcuaPorts: options.opcuaPorts ?? DECODER_DEFAULTS.opcuaPorts,
     };
+    this.#opcuaPorts = ports.opcuaPorts;
     this.#decoder = new Decoder({ flowsMax, ...ports }, analyzers, NOBODY, counters);
   }
 
@@ -119,7 +121,10 @@ export class ExplainRun implements FrameBlockSink {
       const [source, destination] = value.split(' -> ');
       isOpcuaPair ||= this.#flows.isOpcuaPair(source, destination ?? '');
     }
-    return { ...frame, fields: isOpcuaPair ? fields.map(withoutPayload) : fields };
+    return {
+      ...frame,
+      fields: isOpcuaPair ? fields.map((field) => withoutPayload(field)) : fields,
+    };
   }
 
   #application(
@@ -132,7 +137,13 @@ export class ExplainRun implements FrameBlockSink {
     const source = `${ipProtocol} ${payload.sourceAddress} ${payload.sourcePort}`;
     const destination = `${ipProtocol} ${payload.destinationAddress} ${payload.destinationPort}`;
     const alone = this.#flows.explainAlone(source, destination, bytes, offset, end);
-    return alone?.map((field) => ({ ...field, note: noteOf(field, payload.isFragment) }));
+    if (alone !== undefined) {
+      return alone.map((field) => ({ ...field, note: noteOf(field, payload.isFragment) }));
+    }
+    const ports = [payload.sourcePort, payload.destinationPort];
+    if (!ports.some((port) => this.#opcuaPorts.includes(port))) return undefined;
+    const rest = { name: 'payload', offset, length: end - offset, value: '' };
+    return [withoutPayload(rest, 'on a port of OPC UA')];
   }
 
   /** What the stream took of this payload; undefined where it took nothing. */
@@ -192,9 +203,12 @@ function noteOf(field: ExplainedField, isFragment: boolean): string {
 }
 
 /** A piece of an OPC UA message may be part of a password. */
-function withoutPayload(field: ExplainedField): ExplainedField {
+function withoutPayload(
+  field: ExplainedField,
+  what = 'between hosts that speak OPC UA',
+): ExplainedField {
   if (field.name !== 'payload' && field.name !== 'trailer') return field;
   const { offset, length } = field;
-  const value = hiddenText('between hosts that speak OPC UA', length);
+  const value = hiddenText(what, length);
   return { ...field, value, secrets: [{ offset, length }] };
 }

@@ -47,16 +47,19 @@ function explainAll(bytes: Uint8Array): readonly FrameExplanation[] {
   reader.push(bytes);
   reader.finish();
   explain.end();
-  return Array.from({ length: reader.framesCount }, (_, index) => explain.explain(index + 1)).filter(
-    (explanation) => explanation !== undefined,
-  );
+  return Array.from({ length: reader.framesCount }, (_, index) =>
+    explain.explain(index + 1),
+  ).filter((explanation) => explanation !== undefined);
 }
 
 /** What stands below the TCP header. */
 function applicationOf(explanation: FrameExplanation): string {
   const { fields } = explanation;
   const behindTcp = fields.slice(fields.findIndex(({ name }) => name === 'tcp') + 1);
-  return explanationText({ ...explanation, fields: behindTcp }).split('\n').slice(2).join('\n');
+  return explanationText({ ...explanation, fields: behindTcp })
+    .split('\n')
+    .slice(2)
+    .join('\n');
 }
 
 function polls(): MadeCapture {
@@ -173,6 +176,15 @@ test('a login in two segments cut anywhere, also sent again or seen alone', () =
   }
 });
 
+test('what is on a port of OPC UA and has no place is not shown', () => {
+  const capture = new MadeCapture();
+  const server = capture.connect('10.0.0.6:51000', '10.0.1.20:4840');
+  for (let cut = 60; cut + 8 < LOGIN.length; cut += 7) server.fromClient(LOGIN.subarray(cut));
+  for (const explanation of explainAll(capture.bytes())) {
+    checkSecret(explanationText(explanation));
+  }
+});
+
 test('a message in two segments: the second says which bytes it has', () => {
   const capture = new MadeCapture();
   const plc = capture.connect('10.0.0.5:40012', '10.0.1.9:502');
@@ -184,6 +196,16 @@ test('a message in two segments: the second says which bytes it has', () => {
   assert.match(applicationOf(explained[3]), /part of a response, bytes 0\.\.9 of 13; it goes on/);
   assert.match(applicationOf(explained[4]), /part of a response, bytes 10\.\.12 of 13\n/);
   assert.match(applicationOf(explained[4]), /\[0\] .*<- address 100; bytes 1\.\.1 of 2/);
+});
+
+test('a segment that repeats the last bytes and brings new ones: both are told', () => {
+  const capture = new MadeCapture();
+  const plc = capture.connect('10.0.0.5:40012', '10.0.1.9:502');
+  const first = adu(1, 1, '0300640002');
+  plc.fromClient(first);
+  plc.againFromClient(first, adu(2, 1, '0300640002'));
+  const [, , , repeated] = explainAll(capture.bytes());
+  assert.match(applicationOf(repeated), /^0036 +12 +retransmitted .*\n0042 +12 +modbus /);
 });
 
 // biome-ignore format: one case per line

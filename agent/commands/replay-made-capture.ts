@@ -71,10 +71,10 @@ export class MadeConnection {
     this.#server.sequence += payload.length;
   }
 
-  /** The client's last bytes once more, as TCP repeats them. */
-  againFromClient(payload: Uint8Array): void {
+  /** The client's last bytes once more, as TCP repeats them, with others behind them. */
+  againFromClient(payload: Uint8Array, more: Uint8Array = new Uint8Array(0)): void {
     this.#client.sequence -= payload.length;
-    this.fromClient(payload);
+    this.fromClient(concat([payload, more]));
   }
 
   /** Bytes that the client sent and the capture lost. */

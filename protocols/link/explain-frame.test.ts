@@ -9,7 +9,8 @@ import { explainFrame } from './explain-frame.ts';
 const MACS = '02aabbccddee 021122334455 ';
 const IPV4 = '4500 0028 0001 4000 40 06 25c2 0a000005 0a000109 ';
 const TCP = '9c40 01f6 00000001 00000002 50 18 2000 0000 0000 ';
-const IPV6 = '6 0 000000 0014 06 40 fd00000000000000000000000000000 5 fd00000000000000000000000000000 9';
+const IPV6 =
+  '6 0 000000 0014 06 40 fd00000000000000000000000000000 5 fd00000000000000000000000000000 9';
 const ETHERNET = block.LINKTYPE_ETHERNET;
 
 // biome-ignore format: one case per line
@@ -74,7 +75,13 @@ test('every prefix of every frame above, and any bytes of any link type: an exac
 test('what the application explains badly is still covered', () => {
   const frame = fromHex(`${MACS}0800 4500 002c${IPV4.slice(9)}${TCP}aabbccdd`);
   const wrong = (offset: number, length: number) => [{ name: 'x', offset, length, value: '' }];
-  for (const [offset, length] of [[55, 2], [54, 9], [0, 4], [54, 4], [57, 1]]) {
+  for (const [offset, length] of [
+    [55, 2],
+    [54, 9],
+    [0, 4],
+    [54, 4],
+    [57, 1],
+  ]) {
     const fields = explainFrame(frame, ETHERNET, () => wrong(offset, length));
     assert.equal(coverFault(fields, 0, frame.length), undefined);
   }

@@ -55,7 +55,9 @@ for (const each of cases) {
     const leaves = leavesOf([field]);
     const isLoose = 'loose' in each;
     for (const text of each.holds) {
-      const found = leaves.some((leaf) => (isLoose ? leaf.startsWith(text.slice(0, 40)) : leaf === text));
+      const found = leaves.some((leaf) =>
+        isLoose ? leaf.startsWith(text.slice(0, 40)) : leaf === text,
+      );
       assert.ok(found, `${text} in ${leaves.join(' | ')}`);
     }
   });
@@ -87,19 +89,47 @@ test('an RTU frame in a stream, by its check', () => {
 });
 
 test('any bytes, any part, either side: an exact cover', () => {
-  const functionCodes = fc.constantFrom(0, 1, 2, 3, 8, 12, 15, 16, 17, 20, 21, 23, 24, 43, 90, 0x83, 99);
+  const functionCodes = fc.constantFrom(
+    0,
+    1,
+    2,
+    3,
+    8,
+    12,
+    15,
+    16,
+    17,
+    20,
+    21,
+    23,
+    24,
+    43,
+    90,
+    0x83,
+    99,
+  );
   const tail = fc.uint8Array({ maxLength: 60 });
   fc.assert(
-    fc.property(functionCodes, tail, fc.nat(), fc.nat(), fc.boolean(), (code, rest, a, b, isRequest) => {
-      const bytes = Uint8Array.from([0, 1, 0, 0, 0, rest.length + 2, 1, code, ...rest]);
-      const to = 1 + (a % bytes.length);
-      const from = b % to;
-      const part = { bytes, from, to, frameOffset: 9, aduBytes: bytes.length, isRequest };
-      assert.equal(coverFault([explainModbus(part)], 9, 9 + to - from), undefined);
-      assert.equal(coverFault([explainNoModbus(bytes, from, to)], from, to), undefined);
-      if (rest.length < 4) return;
-      assert.equal(coverFault([explainRtu(rest, 0, rest.length, isRequest)], 0, rest.length), undefined);
-    }),
+    fc.property(
+      functionCodes,
+      tail,
+      fc.nat(),
+      fc.nat(),
+      fc.boolean(),
+      (code, rest, a, b, isRequest) => {
+        const bytes = Uint8Array.from([0, 1, 0, 0, 0, rest.length + 2, 1, code, ...rest]);
+        const to = 1 + (a % bytes.length);
+        const from = b % to;
+        const part = { bytes, from, to, frameOffset: 9, aduBytes: bytes.length, isRequest };
+        assert.equal(coverFault([explainModbus(part)], 9, 9 + to - from), undefined);
+        assert.equal(coverFault([explainNoModbus(bytes, from, to)], from, to), undefined);
+        if (rest.length < 4) return;
+        assert.equal(
+          coverFault([explainRtu(rest, 0, rest.length, isRequest)], 0, rest.length),
+          undefined,
+        );
+      },
+    ),
     { numRuns: 400 },
   );
 });
@@ -112,7 +142,9 @@ function adu(pdu: string): Uint8Array {
 function leavesOf(fields: readonly ExplainedField[]): string[] {
   return fields.flatMap(({ name, value, note, children }) =>
     children === undefined
-      ? [`${name}=${value}${name.startsWith('coils') || name === 'discreteInputs' || note === undefined ? '' : ` <- ${note}`}`]
+      ? [
+          `${name}=${value}${name.startsWith('coils') || name === 'discreteInputs' || note === undefined ? '' : ` <- ${note}`}`,
+        ]
       : leavesOf(children),
   );
 }

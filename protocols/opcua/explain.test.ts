@@ -55,7 +55,11 @@ test('a login cut anywhere, in one chunk or two, shows neither name nor password
     const second = securedBytes('MSGF', body.subarray(cut));
     checkSecret(explainChunk({ ...partOf(second), bodyBefore: before }), second, 0);
     checkSecret(explainChunk({ ...partOf(second), bodyBefore: undefined }), second, 0);
-    checkSecret(explainChunk(partOf(securedBytes('MSGC', before))), securedBytes('MSGC', before), 0);
+    checkSecret(
+      explainChunk(partOf(securedBytes('MSGC', before))),
+      securedBytes('MSGC', before),
+      0,
+    );
   }
 });
 
@@ -70,6 +74,12 @@ test('what can not be read, or has no place, shows no byte', () => {
   assert.match(hexOfField(leavesOf([field])[0], chunk), /^\*\* \*\*/);
 });
 
+test('a login that breaks off at a wrong length shows nothing behind it', () => {
+  const broken = `0100d301 ${REQUEST_HEADER} ${NULL} ${NULL} ffffff7f ${text(USER)} ${text(PASSWORD)}`;
+  const chunk = secured('MSGF', broken);
+  checkSecret(explainChunk(partOf(chunk)), chunk, 0);
+});
+
 test('a signature is not part of the body', () => {
   const chunk = secured('MSGF', `${READ}${'aa'.repeat(32)}`);
   const field = explainChunk({ ...partOf(chunk), signatureBytes: 32 });
@@ -81,18 +91,28 @@ test('any bytes, any part: an exact cover', () => {
   const chunks = cases.map(({ chunk }) => chunk);
   const any = fc.uint8Array({ maxLength: 80 });
   fc.assert(
-    fc.property(fc.constantFrom(...chunks), any, fc.nat(), fc.nat(), fc.nat(), (chunk, tail, a, b, c) => {
-      const bytes = Uint8Array.from([...chunk.subarray(0, 8 + (a % (chunk.length - 7))), ...tail]);
-      const to = 1 + (b % bytes.length);
-      const from = c % to;
-      const part = { ...partOf(bytes), from, to, knownBytes: Math.max(8, to - (c % 3)) };
-      for (const chunkBytes of [to, bytes.length + 9, 0]) {
-        for (const bodyBefore of [new Uint8Array(0), tail, undefined]) {
-          const field = explainChunk({ ...part, chunkBytes, bodyBefore, signatureBytes: a % 40 });
-          assert.equal(coverFault([field], 54, 54 + to - from), undefined);
+    fc.property(
+      fc.constantFrom(...chunks),
+      any,
+      fc.nat(),
+      fc.nat(),
+      fc.nat(),
+      (chunk, tail, a, b, c) => {
+        const bytes = Uint8Array.from([
+          ...chunk.subarray(0, 8 + (a % (chunk.length - 7))),
+          ...tail,
+        ]);
+        const to = 1 + (b % bytes.length);
+        const from = c % to;
+        const part = { ...partOf(bytes), from, to, knownBytes: Math.max(8, to - (c % 3)) };
+        for (const chunkBytes of [to, bytes.length + 9, 0]) {
+          for (const bodyBefore of [new Uint8Array(0), tail, undefined]) {
+            const field = explainChunk({ ...part, chunkBytes, bodyBefore, signatureBytes: a % 40 });
+            assert.equal(coverFault([field], 54, 54 + to - from), undefined);
+          }
         }
-      }
-    }),
+      },
+    ),
     { numRuns: 300 },
   );
 });
