@@ -1,6 +1,6 @@
 /**
  * High-availability Seamless Redundancy: the tag that a frame in a ring has behind its addresses.
- * Spec: IEC 62439-3 clause 5.8 (tag), verified against Wireshark's dissector.
+ * Spec: IEC 62439-3 (tag); the clause was not at hand: layout from memory.
  *
  *    EtherType 892f | 0                       2                 4
  *                   | path 4 | LSDU size 12   | sequence number | EtherType of what follows

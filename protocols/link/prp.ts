@@ -1,6 +1,6 @@
 /**
  * Parallel Redundancy Protocol: the trailer by which a receiver knows the two copies of a frame.
- * Spec: IEC 62439-3 clause 4.2.7 (redundancy control trailer), verified against Wireshark's.
+ * Spec: IEC 62439-3 (redundancy control trailer); the clause was not at hand: from memory.
  *
  *    end - 6           end - 4                    end - 2
  *    | sequence number | LAN id 4 | LSDU size 12  | suffix 88fb |

@@ -1,6 +1,6 @@
 /**
  * The role that a certificate gives its owner in Modbus/TCP Security: an extension of its own.
- * Source: MODBUS/TCP Security V21, section 6.3 (role OID), verified against the open clients that
+ * Source: MODBUS/TCP Security V21, section 6.3 (role OID; from memory), as in the open clients that
  * docs/fields.md 1.6 names. Found by its bytes: one extension needs no second walk through DER.
  *
  *    06 0b | 1.3.6.1.4.1.50316.802.1 | (01 01 ff: critical) | 04 n | 0c n | role in UTF-8
