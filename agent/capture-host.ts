@@ -12,11 +12,14 @@ import type { InterfaceNotice, ToMain, ToWorker, WorkerSettings } from './worker
 
 const RESTART_DELAY_MS = 1000;
 const RESTART_DELAY_MS_MAX = 30_000;
+/** A worker that ran so long was well: the next restart is as quick as the first. */
+const HEALTHY_MS = 60_000;
 /** The worker gets so long to hand over its last report. */
 const STOP_MS = 1000;
 /** JavaScript heap of the worker; typed arrays and the ring lie outside it. */
 const WORKER_YOUNG_MB = 4;
 const WORKER_OLD_MB = 64;
+const CAPTURE_WORKER = new URL('./capture-worker.ts', import.meta.url);
 
 export interface CaptureHostSink {
   /** Returns once the report is on disk; only then is the credit given back. */
@@ -27,6 +30,7 @@ export interface CaptureHostSink {
 export interface CaptureHostStatus {
   readonly isCapturing: boolean;
   readonly workerRestarts: number;
+  /** Why the last start failed; absent once frames are captured again. */
   readonly lastFault?: { readonly code: string; readonly problem: string };
 }
 
@@ -35,19 +39,30 @@ export class CaptureHost {
   readonly #sink: CaptureHostSink;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #workerUrl: URL;
   #worker: Worker | undefined;
   #isStopping = false;
   #isCapturing = false;
   #restarts = 0;
+  #restartsInARow = 0;
+  #capturingSinceMs = 0;
   #lastFault: OperatorFault | undefined;
   #cancelRestart = (): void => {};
   #lastReportArrived = (): void => {};
 
-  constructor(settings: WorkerSettings, sink: CaptureHostSink, clock: Clock, log: Log) {
+  /** `workerUrl`: another worker that speaks the same channel; for tests. */
+  constructor(
+    settings: WorkerSettings,
+    sink: CaptureHostSink,
+    clock: Clock,
+    log: Log,
+    workerUrl: URL = CAPTURE_WORKER,
+  ) {
     this.#settings = settings;
     this.#sink = sink;
     this.#clock = clock;
     this.#log = log;
+    this.#workerUrl = workerUrl;
   }
 
   /** Resolves when frames are being captured; rejects with the OperatorFault of the first start. */
@@ -83,7 +98,7 @@ export class CaptureHost {
   }
 
   #spawn(started: () => void, failed: (fault: Error) => void): void {
-    const worker = new Worker(new URL('./capture-worker.ts', import.meta.url), {
+    const worker = new Worker(this.#workerUrl, {
       workerData: this.#settings,
       resourceLimits: {
         maxYoungGenerationSizeMb: WORKER_YOUNG_MB,
@@ -96,6 +111,8 @@ export class CaptureHost {
       if (message.kind === 'capturing') {
         wasStarted = true;
         this.#isCapturing = true;
+        this.#capturingSinceMs = this.#clock.monotonicMs();
+        this.#lastFault = undefined;
         started();
       } else {
         this.#receive(message);
@@ -116,6 +133,8 @@ export class CaptureHost {
         failed(this.#lastFault ?? new Error('the capture worker ended before it captured'));
         return;
       }
+      const ranMs = wasStarted ? this.#clock.monotonicMs() - this.#capturingSinceMs : 0;
+      if (ranMs >= HEALTHY_MS) this.#restartsInARow = 0;
       this.#restartLater();
     });
   }
@@ -145,9 +164,10 @@ export class CaptureHost {
   #restartLater(): void {
     this.#restarts++;
     const delayMs = Math.min(
-      RESTART_DELAY_MS * 2 ** Math.min(this.#restarts - 1, 10),
+      RESTART_DELAY_MS * 2 ** Math.min(this.#restartsInARow, 10),
       RESTART_DELAY_MS_MAX,
     );
+    this.#restartsInARow++;
     const fields = { event: 'workerRestart', restarts: this.#restarts, delayMs };
     this.#log.error(fields, 'the capture worker ended and is started again');
     this.#cancelRestart = this.#clock.after(delayMs, () =>

@@ -95,7 +95,11 @@ export class BenchProcess {
 
   /** Resolves when it has ended and all it printed is here; rejects when that takes too long. */
   async ended(patienceMs = PATIENCE_MS): Promise<Ended> {
-    return withinTime(this.#ended, patienceMs, () => this.#account('did not end'));
+    return withinTime(this.#ended, patienceMs, () => {
+      // Left running, it would keep the test's own process from ending.
+      this.#child.kill('SIGKILL');
+      return this.#account('did not end');
+    });
   }
 
   /** Waits until `find` finds something in what it printed so far. */

@@ -122,8 +122,16 @@ test('an interface that does not exist: the ones that do are listed', async () =
   assert.equal(doctor.first?.name, 'interface:eth77');
   assert.match(doctor.first?.remedy ?? '', /one of: .*\blo\b/);
   if (!mayCapture()) return;
-  const ended = await fieldtap(['run', '--config', config]);
-  assertOneSentence(ended, /"eth77".* does not exist.*one of: .*\blo\b.*INTERFACE_MISSING/);
+  const says = /"eth77".* does not exist.*one of: .*\blo\b.*INTERFACE_MISSING/;
+  assertOneSentence(await fieldtap(['run', '--config', config]), says);
+  // An interface that is heard already must let go, or the agent would hang at its start.
+  const two = configOf(
+    'second-name.yaml',
+    'capture: { interfaces: [{ name: lo, role: host }, { name: eth77 }] }',
+  );
+  const { exitCode, stderr } = await fieldtap(['run', '--config', two]);
+  assert.equal(exitCode, 1, stderr);
+  assert.match(stderr, says);
 });
 
 testNeeding(

@@ -17,6 +17,7 @@ export interface Surroundings {
   processes(): readonly string[];
   /** Files in the home and in the folder for temporary files. */
   files(): readonly string[];
+  /** Also ends what a failed test has left running. */
   remove(): void;
 }
 
@@ -35,7 +36,10 @@ export function surroundings(): Surroundings {
     env: { HOME: home, TMPDIR: temporary, XDG_CONFIG_HOME: '', XDG_CACHE_HOME: '', [MARK]: root },
     processes: () => markedProcesses(`${MARK}=${root}`),
     files: () => [home, temporary].flatMap((path) => filesBelow(path)),
-    remove: () => rmSync(root, { recursive: true, force: true }),
+    remove: () => {
+      for (const line of markedProcesses(`${MARK}=${root}`)) killNow(Number.parseInt(line, 10));
+      rmSync(root, { recursive: true, force: true });
+    },
   };
 }
 
@@ -50,6 +54,14 @@ function markedProcesses(mark: string): string[] {
       if (state === undefined || state === 'Z') return [];
       return [`${pid} ${contents(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`];
     });
+}
+
+function killNow(processId: number): void {
+  try {
+    process.kill(processId, 'SIGKILL');
+  } catch {
+    // It ended in the meantime.
+  }
 }
 
 /** Empty for a process that ended in the meantime or belongs to somebody else. */
