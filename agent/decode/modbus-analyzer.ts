@@ -54,6 +54,11 @@ const AFTER_FAULT = 3;
 
 const UNKNOWN = -1;
 
+/** The engine folds a constant of this file, but loads an imported one at each use. */
+const PDU_AT = PDU;
+const LENGTH_FROM = LENGTH_COUNTS_FROM;
+const FROM_CLIENT = CLIENT_TO_SERVER;
+
 export class ModbusAnalyzer implements StreamAnalyzer {
   readonly protocol = 'modbus';
   readonly #sink: DecodeSink;
@@ -143,10 +148,10 @@ export class ModbusAnalyzer implements StreamAnalyzer {
 
   segment(context: SegmentContext, bytes: Uint8Array, offset: number, length: number): void {
     const direction = context.slot * 2 + context.direction;
-    if (this.#states[direction] === IN_STEP && length > PDU) {
+    if (this.#states[direction] === IN_STEP && length > PDU_AT) {
       const lengthBytes = plausibleLengthBytes(bytes, offset);
-      if (lengthBytes !== 0 && lengthBytes + LENGTH_COUNTS_FROM === length) {
-        this.#message(context, bytes, offset, length - PDU);
+      if (lengthBytes !== 0 && lengthBytes + LENGTH_FROM === length) {
+        this.#message(context, bytes, offset, length - PDU_AT);
         return;
       }
     }
@@ -174,9 +179,9 @@ export class ModbusAnalyzer implements StreamAnalyzer {
   /** One whole ADU; its last byte is in the capture. Every PDU is counted here and nowhere else. */
   #message(context: SegmentContext, bytes: Uint8Array, at: number, pduBytes: number): void {
     const counters = this.#counters;
-    const functionByte = bytes[at + PDU];
+    const functionByte = bytes[at + PDU_AT];
     counters.byFunctionCode[functionByte & 0x7f] += 1;
-    if (context.direction === CLIENT_TO_SERVER) {
+    if (context.direction === FROM_CLIENT) {
       counters.requests += 1;
       this.#pairing.request(context, bytes, at, pduBytes);
       return;

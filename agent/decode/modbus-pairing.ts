@@ -5,7 +5,7 @@
 import type { DecodeSink, ModbusCounters } from '../../protocols/decode-sink.ts';
 import { NO_ANOMALIES } from '../../protocols/decoded.ts';
 import type { FlowFacts } from '../../protocols/flow.ts';
-import { PDU, TRANSACTION_ID, UNIT_ID } from '../../protocols/modbus/mbap.ts';
+import { PDU } from '../../protocols/modbus/mbap.ts';
 import { isOrdinaryRequest, isOrdinaryResponse } from '../../protocols/modbus/ordinary.ts';
 import { answers, responseShape, SHAPE_FITS } from '../../protocols/modbus/pdu-shape.ts';
 import { BROADCAST_UNIT_ID } from '../../protocols/modbus/rtu.ts';
@@ -31,18 +31,17 @@ import {
   transactionAnomalies,
 } from './modbus-anomalies.ts';
 import { ModbusAnswered } from './modbus-answered.ts';
-import {
-  FRAME_ADDRESS,
-  FRAME_BYTES,
-  FRAME_CHECK,
-  FRAME_NUMBER,
-  ModbusPending,
-  NONE,
-} from './modbus-pending.ts';
+import { ModbusPending, NONE } from './modbus-pending.ts';
+import { isRead, keyOf } from './modbus-request-key.ts';
 import { ReusedTransaction } from './modbus-reused-transaction.ts';
 import type { SegmentContext } from './stream-analyzer.ts';
 
 const FUNCTION_CODE_MASK = 0x7f;
+
+/** The engine folds a constant of this file, but loads an imported one at each use. */
+const PDU_AT = PDU;
+const NOBODY = NONE;
+const NOTHING_WRONG = NO_ANOMALIES;
 
 /**
  * A client that uses one transaction identifier for everything and doesn't wait for answers sends
@@ -128,14 +127,14 @@ export class ModbusPairing {
     const pending = this.#pending;
     const slot = context.slot;
     const key = keyOf(bytes, at);
-    const pduAt = at + PDU;
+    const pduAt = at + PDU_AT;
     let flags = isOrdinaryRequest(bytes, pduAt, pduBytes) ? 0 : REQUEST_NOT_ORDINARY;
     if (context.isFragmented === true) flags |= FRAGMENTED_BY_IP;
     if (this.#framing !== 0) {
       flags |= this.#framing | this.#gapFlag;
       if (this.#isBroadcast(key) && isRead(bytes[pduAt])) flags |= READ_BROADCAST;
       if (this.#isRetry(context.timeUs, slot, key, bytes, pduAt, pduBytes)) return;
-    } else if (pending.headOf(slot) !== NONE) {
+    } else if (pending.headOf(slot) !== NOBODY) {
       const reuse = this.#reuse(context.timeUs, slot, key, bytes, pduAt, pduBytes);
       if (reuse < 0) return;
       flags |= reuse;
@@ -145,18 +144,30 @@ export class ModbusPairing {
       }
     }
     if (pending.isFull) this.#evict(pending.nextVictim());
-    const row = pending.add(slot, key, flags, context.timeUs, bytes, pduAt, pduBytes);
-    const words = pending.wordOffset(row);
-    pending.words[words + FRAME_BYTES] = context.frameBytes;
-    pending.words[words + FRAME_NUMBER] = context.frameNumber;
-    pending.numbers[pending.numberOffset(row) + FRAME_ADDRESS] = context.frameAddress;
-    pending.numbers[pending.numberOffset(row) + FRAME_CHECK] = this.#check;
+    pending.add(context, key, flags, this.#check, bytes, pduAt, pduBytes);
   }
 
   /** A whole message from the server. */
   response(context: SegmentContext, bytes: Uint8Array, at: number, pduBytes: number): void {
-    const pending = this.#pending;
     const key = keyOf(bytes, at);
+    const row = this.#pending.onlyOf(context.slot, key);
+    if (row === NOBODY) {
+      this.#responseAmongSeveral(context, bytes, at, pduBytes, key);
+      return;
+    }
+    this.#match(context, row, bytes, at + PDU_AT, pduBytes);
+    this.#pending.removeOnly(context.slot, row);
+  }
+
+  /** Not the ordinary case: none waits, or several do, or one with another key. */
+  #responseAmongSeveral(
+    context: SegmentContext,
+    bytes: Uint8Array,
+    at: number,
+    pduBytes: number,
+    key: number,
+  ): void {
+    const pending = this.#pending;
     let previous = NONE;
     let row = pending.headOf(context.slot);
     while (row !== NONE && pending.keyOf(row) !== key) {
@@ -175,8 +186,6 @@ export class ModbusPairing {
       }
     }
     this.#match(context, row, bytes, at + PDU, pduBytes);
-    const isRepeated = pending.retriesCountOf(row) > 0;
-    this.#answered.answer(context.slot, key, isRepeated, bytes, at + PDU, pduBytes);
     pending.remove(row, previous);
   }
 
@@ -270,7 +279,7 @@ export class ModbusPairing {
     if (this.#isBroadcast(pending.keyOf(row))) flags |= BROADCAST_ANSWERED;
     if (context.isFragmented === true) flags |= FRAGMENTED_BY_IP;
     const isOrdinary =
-      (flags & ~SERIAL_FRAME) === 0 &&
+      flags === this.#framing &&
       isOrdinaryResponse(
         bytes,
         at,
@@ -279,10 +288,15 @@ export class ModbusPairing {
         pending.pduOffset(row),
         pending.pduBytesOf(row),
       );
-    transaction.anomalies = isOrdinary
-      ? NO_ANOMALIES
-      : transactionAnomalies(transaction.requestPdu, transaction.responsePdu, flags);
+    if (!isOrdinary) {
+      const { requestPdu, responsePdu } = transaction;
+      transaction.anomalies = transactionAnomalies(requestPdu, responsePdu, flags);
+    } else if (transaction.anomalies !== NOTHING_WRONG) {
+      transaction.anomalies = NOTHING_WRONG;
+    }
     this.#sink.modbusTransaction(transaction);
+    const isRepeated = transaction.retriesCount > 0;
+    this.#answered.answer(context.slot, pending.keyOf(row), isRepeated, bytes, at, pduBytes);
   }
 
   #evict(row: number): void {
@@ -369,28 +383,14 @@ export class ModbusPairing {
       this.#transaction = transaction;
     }
     transaction.flow = flow;
-    transaction.transport = flow.transport ?? (isDatagram ? 'udp' : 'tcp');
+    const transport = flow.transport ?? (isDatagram ? 'udp' : 'tcp');
+    if (transaction.transport !== transport) transaction.transport = transport;
     return transaction;
   }
-}
-
-/** Coils, inputs and registers (V1.1b3 sections 6.1 to 6.4): without an answer to no purpose. */
-function isRead(functionCode: number): boolean {
-  return functionCode >= 1 && functionCode <= 4;
 }
 
 /** The same again at once is a duplicate; after a wait it is a client that has lost patience. */
 function repetition(waitedUs: number): number {
   const isRetry = waitedUs > PIPELINED_WITHIN_US;
   return isRetry ? REQUEST_DUPLICATE | REQUEST_RETRANSMITTED : REQUEST_DUPLICATE;
-}
-
-/** Transaction identifier, unit identifier and function code in 31 bits. */
-function keyOf(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at + TRANSACTION_ID] << 23) |
-    (bytes[at + TRANSACTION_ID + 1] << 15) |
-    (bytes[at + UNIT_ID] << 7) |
-    (bytes[at + PDU] & FUNCTION_CODE_MASK)
-  );
 }

@@ -5,17 +5,7 @@
 import { type Anomaly, type ByteSpan, NO_ANOMALIES } from '../../protocols/decoded.ts';
 import type { FlowFacts } from '../../protocols/flow.ts';
 import type { ModbusTransaction, ModbusTransport } from '../../protocols/modbus/transaction.ts';
-import {
-  FRAME_ADDRESS,
-  FRAME_BYTES,
-  FRAME_CHECK,
-  FRAME_NUMBER,
-  KEY,
-  type ModbusPending,
-  PDU_BYTES,
-  RETRIES_COUNT,
-  TIME_US,
-} from './modbus-pending.ts';
+import type { ModbusPending } from './modbus-pending.ts';
 import type { SegmentContext } from './stream-analyzer.ts';
 
 const FUNCTION_CODE_MASK = 0x7f;
@@ -69,17 +59,15 @@ export class ReusedTransaction implements ModbusTransaction {
   }
 
   setRequest(pending: ModbusPending, row: number): void {
-    const word = pending.wordOffset(row);
-    const number = pending.numberOffset(row);
-    this.setKey(pending.words[word + KEY]);
+    this.setKey(pending.keyOf(row));
     this.requestPdu.offset = pending.pduOffset(row);
-    this.requestPdu.length = pending.words[word + PDU_BYTES];
-    this.requestTimeUs = pending.numbers[number + TIME_US];
-    this.retriesCount = pending.words[word + RETRIES_COUNT];
-    this.requestFrameNumber = pending.words[word + FRAME_NUMBER];
-    this.requestFrameAddress = pending.numbers[number + FRAME_ADDRESS];
-    this.requestFrameBytes = pending.words[word + FRAME_BYTES];
-    this.requestCheck = pending.numbers[number + FRAME_CHECK];
+    this.requestPdu.length = pending.pduBytesOf(row);
+    this.requestTimeUs = pending.timeUsOf(row);
+    this.retriesCount = pending.retriesCountOf(row);
+    this.requestFrameNumber = pending.frameNumberOf(row);
+    this.requestFrameAddress = pending.frameAddressOf(row);
+    this.requestFrameBytes = pending.frameBytesOf(row);
+    this.requestCheck = pending.checkOf(row);
   }
 
   /** `check` is the CRC or LRC of the frame, -1 where it has none. */
@@ -90,7 +78,8 @@ export class ReusedTransaction implements ModbusTransaction {
     pduBytes: number,
     check: number,
   ): void {
-    this.responsePdu.bytes = bytes;
+    // Storing a reference costs a call of the garbage collector's barrier: not for the same again.
+    if (this.responsePdu.bytes !== bytes) this.responsePdu.bytes = bytes;
     this.responsePdu.offset = at;
     this.responsePdu.length = pduBytes;
     this.exceptionCode = (bytes[at] & EXCEPTION_BIT) !== 0 && pduBytes > 1 ? bytes[at + 1] : 0;

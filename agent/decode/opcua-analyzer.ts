@@ -46,6 +46,8 @@ export class OpcuaAnalyzer implements StreamAnalyzer {
   readonly protocol = 'opcua';
   readonly #limits: OpcuaLimits;
   readonly #states: (FlowState | undefined)[];
+  /** Rows of it in use: on a plant without OPC UA, `advance` has no rows to look through. */
+  #statesCount = 0;
   readonly #pendingPool: BytePool;
   readonly #reassemblyPool: BytePool;
   readonly #pairing: OpcuaPairing;
@@ -110,6 +112,7 @@ export class OpcuaAnalyzer implements StreamAnalyzer {
     const { ipAddress, port } = flow.server;
     const server = this.#pairing.bindings.serverNumber(`${ipAddress} ${port}`);
     this.#states[flow.slot] = newFlowState(flow, server);
+    this.#statesCount++;
   }
 
   segment(context: SegmentContext, bytes: Uint8Array, offset: number, length: number): void {
@@ -137,6 +140,7 @@ export class OpcuaAnalyzer implements StreamAnalyzer {
   }
 
   advance(timeUs: number): void {
+    if (this.#statesCount === 0) return;
     this.#pairing.advance(timeUs);
     const beforeUs = timeUs - this.#limits.reassemblyAgeMs * 1000;
     for (const state of this.#states) {
@@ -163,5 +167,6 @@ export class OpcuaAnalyzer implements StreamAnalyzer {
       this.#framer.drop(stream);
     }
     this.#states[slot] = undefined;
+    this.#statesCount--;
   }
 }

@@ -31,12 +31,26 @@ export const ANOMALIES = 5;
 export const RTT_SAMPLES = 6;
 export const RTT_MAX_US = 7;
 
+/** The engine folds a constant of this file that isn't exported; an exported one is loaded. */
+const ROW_COUNTERS = COUNTERS;
+const OF_REQUESTS = REQUESTS;
+const OF_RESPONSES = RESPONSES;
+const OF_UNMATCHED = UNMATCHED_REQUESTS;
+const OF_WRITES = WRITES;
+const OF_ANOMALIES = ANOMALIES;
+const OF_RTT_SAMPLES = RTT_SAMPLES;
+const OF_RTT_MAX_US = RTT_MAX_US;
+const ROW_RTT_BINS = RTT_BINS;
+
 export const MOMENTS = 4;
 export const FIRST_SEEN_US = 0;
 export const LAST_SEEN_US = 1;
 /** 0 while the row is silent in this interval. */
 export const INTERVAL_FIRST_US = 2;
 export const BYTES_MISSED = 3;
+const ROW_MOMENTS = MOMENTS;
+const LAST_SEEN = LAST_SEEN_US;
+const INTERVAL_FIRST = INTERVAL_FIRST_US;
 
 /** What never changes in a row. */
 export interface ConversationFacts {
@@ -108,7 +122,7 @@ export class ConversationTable {
     const { functionCode, rttUs } = transaction;
     const row = this.#rowOf(transaction.flow, transaction.unitId, transaction.transport);
     const counts = this.counts;
-    const base = row * COUNTERS;
+    const base = row * ROW_COUNTERS;
     const cell = this.cells.of(row, functionCode);
     const cellCounts = this.cells.counts;
     const hasResponse = transaction.responsePdu.length > 0;
@@ -116,22 +130,22 @@ export class ConversationTable {
     let lastUs = firstUs;
     if (transaction.requestPdu.length > 0) {
       const requests = 1 + transaction.retriesCount;
-      counts[base + REQUESTS] += requests;
+      counts[base + OF_REQUESTS] += requests;
       cellCounts[cell] += requests;
-      if (!hasResponse) counts[base + UNMATCHED_REQUESTS]++;
-      if (WRITE_FUNCTIONS[functionCode] === 1) counts[base + WRITES]++;
+      if (!hasResponse) counts[base + OF_UNMATCHED]++;
+      if (WRITE_FUNCTIONS[functionCode] === 1) counts[base + OF_WRITES]++;
       firstUs = transaction.requestTimeUs;
       if (!hasResponse) lastUs = firstUs;
     }
     if (hasResponse) {
       const isException = transaction.exceptionCode === 0 ? 0 : 1;
-      counts[base + RESPONSES + isException]++;
+      counts[base + OF_RESPONSES + isException]++;
       cellCounts[cell + 1 + isException]++;
       if (isException === 1 && !isFromGateway(transaction.exceptionCode)) {
         this.#refusedItself[row] = 1;
       }
     }
-    if (transaction.anomalies.length > 0) counts[base + ANOMALIES]++;
+    if (transaction.anomalies.length > 0) counts[base + OF_ANOMALIES]++;
     if (rttUs >= 0) this.#sampleRtt(row, base, rttUs);
     this.#touch(row, firstUs, lastUs);
     return row;
@@ -257,16 +271,16 @@ export class ConversationTable {
 
   #sampleRtt(row: number, base: number, rttUs: number): void {
     const counts = this.counts;
-    counts[base + RTT_SAMPLES]++;
-    if (rttUs > counts[base + RTT_MAX_US]) counts[base + RTT_MAX_US] = rttUs;
-    this.rttBins[row * RTT_BINS + rttBin(rttUs)]++;
+    counts[base + OF_RTT_SAMPLES]++;
+    if (rttUs > counts[base + OF_RTT_MAX_US]) counts[base + OF_RTT_MAX_US] = rttUs;
+    this.rttBins[row * ROW_RTT_BINS + rttBin(rttUs)]++;
   }
 
   #touch(row: number, firstUs: number, lastUs: number): void {
     const moments = this.moments;
-    const base = row * MOMENTS;
-    if (lastUs > moments[base + LAST_SEEN_US]) moments[base + LAST_SEEN_US] = lastUs;
-    if (moments[base + INTERVAL_FIRST_US] === 0) this.#beginInterval(base, firstUs);
+    const base = row * ROW_MOMENTS;
+    if (lastUs > moments[base + LAST_SEEN]) moments[base + LAST_SEEN] = lastUs;
+    if (moments[base + INTERVAL_FIRST] === 0) this.#beginInterval(base, firstUs);
   }
 
   #beginInterval(base: number, timeUs: number): void {

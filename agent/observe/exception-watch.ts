@@ -26,6 +26,14 @@ export class ExceptionWatch {
     return this.#codes[cell] !== 0;
   }
 
+  /**
+   * Cheaper still, and false nearly always: would a good answer at this time end an episode here?
+   * Where one request of a poll is refused now and then, an episode is under way for hours.
+   */
+  isOver(cell: number, timeUs: number): boolean {
+    return this.#codes[cell] !== 0 && timeUs - this.#lastUs[cell] >= EXCEPTION_QUIET_US;
+  }
+
   /** The cell now belongs to another conversation. */
   reset(cell: number): void {
     this.#codes[cell] = 0;

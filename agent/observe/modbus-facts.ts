@@ -8,6 +8,7 @@ import type { Observation } from '../../protocols/interval-report.ts';
 import { REPORT_SERVER_ID } from '../../protocols/modbus/diagnostics.ts';
 import { ENCAPSULATED_INTERFACE } from '../../protocols/modbus/encapsulated-interface.ts';
 import { exceptionName } from '../../protocols/modbus/exceptions.ts';
+import { ABSENT, byteAt, wordAt } from '../../protocols/modbus/pdu-bytes.ts';
 import { decodeResponsePdu } from '../../protocols/modbus/response.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import type { AssetTable } from './asset-table.ts';
@@ -15,7 +16,7 @@ import type { DetectionCases } from './detection-cases.ts';
 import { MODBUS_ANOMALY_RULES } from './detections/registry.ts';
 import { collectEvidence, type EvidenceFrame } from './evidence.ts';
 import type { ExceptionEdge } from './exception-watch.ts';
-import { modbusWritePoint } from './modbus-write.ts';
+import { type ModbusWritePoint, modbusWritePoint } from './modbus-write.ts';
 import type { ObservationLog } from './observation-log.ts';
 import type { ObservedWrites } from './observed-writes.ts';
 
@@ -43,10 +44,27 @@ export class ModbusFacts {
   }
 
   write(transaction: ModbusTransaction, row: number): void {
+    const address = wordAt(transaction.requestPdu, 1);
+    const functionCode = byteAt(transaction.requestPdu, 0);
+    const isCoil = functionCode === 5 || functionCode === 15;
+    const isPlain = (isCoil || functionCode === 6 || functionCode === 16) && address !== ABSENT;
+    const { writes } = this.#context;
+    if (isPlain && writes.again(row, isCoil, address)) return;
     const point = modbusWritePoint(transaction.requestPdu);
     if (point === undefined) return;
+    const name = `${point.object} ${point.fileNumber ?? ''} ${point.address}`;
+    this.#seeWrite(transaction, row, point, name);
+    if (isPlain) writes.remember(row, isCoil, address, name);
+  }
+
+  #seeWrite(
+    transaction: ModbusTransaction,
+    row: number,
+    point: ModbusWritePoint,
+    name: string,
+  ): void {
     const { object, address, quantity, value, fileNumber } = point;
-    this.#context.writes.see(row, `${object} ${fileNumber ?? ''} ${address}`, 'write', () => ({
+    this.#context.writes.see(row, name, 'write', () => ({
       ...envelope(transaction, 'write'),
       functionCode: transaction.functionCode,
       address,
@@ -109,11 +127,15 @@ export class ModbusFacts {
   }
 }
 
+/** Functions that ask who the device is. */
+export function isIdentifying(functionCode: number): boolean {
+  return functionCode === ENCAPSULATED_INTERFACE || functionCode === REPORT_SERVER_ID;
+}
+
 /** Answers that tell who the device is. */
 export function isIdentification(transaction: ModbusTransaction): boolean {
   const { functionCode, responsePdu, exceptionCode } = transaction;
-  const isAsked = functionCode === ENCAPSULATED_INTERFACE || functionCode === REPORT_SERVER_ID;
-  return isAsked && responsePdu.length > 0 && exceptionCode === 0;
+  return isIdentifying(functionCode) && responsePdu.length > 0 && exceptionCode === 0;
 }
 
 function outcomeOf(transaction: ModbusTransaction): string {

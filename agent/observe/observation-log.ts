@@ -58,7 +58,8 @@ export class ObservationLog {
   /** The same fact again in this interval: `details.count` says how often in all. */
   repeat(index: number, kind: ObservationKind): void {
     this.totals[kind] = (this.totals[kind] ?? 0) + 1;
-    const entry = this.#entries[index];
+    // Once full, every write comes here with FOLDED: an index of -1 is a search by name.
+    const entry = index < 0 ? undefined : this.#entries[index];
     if (entry !== undefined) {
       entry.repeats++;
       return;

@@ -34,7 +34,7 @@ import {
 import { DetectionCases } from './detection-cases.ts';
 import { ExceptionWatch } from './exception-watch.ts';
 import { MalformedWatch } from './malformed-watch.ts';
-import { isIdentification, ModbusFacts } from './modbus-facts.ts';
+import { isIdentification, isIdentifying, ModbusFacts } from './modbus-facts.ts';
 import { ObservationLog } from './observation-log.ts';
 import { ObservedWrites } from './observed-writes.ts';
 import { OpcuaFacts } from './opcua-facts.ts';
@@ -71,6 +71,15 @@ export interface ObserverTotals {
 
 /** Rows of the last conversation per flow; a power of two. */
 const LAST_ROWS = 8192;
+
+/** CELL_WORDS as a shift, which the engine needs not check for a remainder. */
+const CELL_SHIFT = Math.log2(CELL_WORDS);
+
+/** By function code: 1 where a transaction without fault may tell more than its counts. */
+const TELLING_FUNCTIONS = new Uint8Array(128);
+for (let code = 0; code < TELLING_FUNCTIONS.length; code++) {
+  TELLING_FUNCTIONS[code] = isModbusWrite(code) || isIdentifying(code) ? 1 : 0;
+}
 
 export class Observer implements DecodeSink {
   readonly #interfaces: readonly ObservedInterface[];
@@ -118,7 +127,22 @@ export class Observer implements DecodeSink {
     const table = this.#table;
     const row = table.modbus(transaction);
     this.#lastRow[transaction.flow.slot & (LAST_ROWS - 1)] = row;
-    const cell = table.cells.last / CELL_WORDS;
+    const cell = table.cells.last >> CELL_SHIFT;
+    if (
+      TELLING_FUNCTIONS[transaction.functionCode] === 1 ||
+      transaction.exceptionCode !== 0 ||
+      transaction.anomalies.length > 0 ||
+      table.isNewRow ||
+      table.cells.isNew ||
+      this.#exceptions.isOver(cell, transaction.responseTimeUs)
+    ) {
+      this.#tellModbus(transaction, row, cell);
+    }
+  }
+
+  /** What is more than one more of the same; apart, so that the ordinary poll compiles small. */
+  #tellModbus(transaction: ModbusTransaction, row: number, cell: number): void {
+    const table = this.#table;
     if (table.isNewRow || table.cells.isNew) this.#newModbus(transaction, row, cell);
     if (transaction.exceptionCode !== 0 || this.#exceptions.isActive(cell)) {
       this.#watchModbus(transaction, cell);

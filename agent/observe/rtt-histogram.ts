@@ -6,10 +6,12 @@
 /** Bins 0..3 hold 0..3 µs each, then four an octave up to 2^27 µs (134 s), the last one open. */
 export const RTT_BINS = 104;
 
+const LAST_BIN = RTT_BINS - 1;
+
 /** Bin of a response time in microseconds. */
 export function rttBin(rttUs: number): number {
   if (rttUs < 4) return rttUs < 0 ? 0 : rttUs | 0;
-  if (rttUs >= 134_217_728) return RTT_BINS - 1;
+  if (rttUs >= 134_217_728) return LAST_BIN;
   const exponent = 31 - Math.clz32(rttUs);
   return ((exponent - 1) << 2) + ((rttUs >>> (exponent - 2)) & 3);
 }

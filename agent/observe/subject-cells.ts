@@ -10,6 +10,10 @@ export const CELLS_MAX = 32_768;
 /** Words per cell: requests, responses, exceptions, and one left free for alignment. */
 export const CELL_WORDS = 4;
 
+/** The engine folds a constant of this file that isn't exported; an exported one is loaded. */
+const WORDS = CELL_WORDS;
+const ROW_SUBJECTS = SUBJECTS;
+
 export interface SubjectCount {
   readonly subject: number;
   readonly requests: number;
@@ -43,13 +47,13 @@ export class SubjectCells {
 
   /** Offset in `counts` of (row, subject); the words after it: responses, exceptions. */
   of(row: number, subject: number): number {
-    const cell = this.#cellOf[row * SUBJECTS + (subject & (SUBJECTS - 1))];
-    if (cell !== 0) {
-      this.isNew = false;
-      this.last = cell * CELL_WORDS;
-      return this.last;
-    }
-    return this.#make(row * SUBJECTS + (subject & (SUBJECTS - 1)));
+    const index = row * ROW_SUBJECTS + (subject & (ROW_SUBJECTS - 1));
+    const cell = this.#cellOf[index];
+    if (cell === 0) return this.#make(index);
+    this.isNew = false;
+    const offset = cell * WORDS;
+    this.last = offset;
+    return offset;
   }
 
   /** Cells of a row with counts: of the interval, or since start. */

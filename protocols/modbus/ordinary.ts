@@ -8,6 +8,19 @@ import { READ_BITS_QUANTITY_MAX } from './read-bits.ts';
 import { READ_REGISTERS_QUANTITY_MAX } from './read-registers.ts';
 import { WRITE_COILS_QUANTITY_MAX, WRITE_REGISTERS_QUANTITY_MAX } from './write-multiple.ts';
 
+/**
+ * The four reads by function code, so that all take one path: which of them a poll uses changes
+ * from packet to packet, and a branch on it is a branch that the processor guesses wrong.
+ */
+const READ_QUANTITY_MAX = Uint16Array.of(
+  0,
+  READ_BITS_QUANTITY_MAX,
+  READ_BITS_QUANTITY_MAX,
+  READ_REGISTERS_QUANTITY_MAX,
+  READ_REGISTERS_QUANTITY_MAX,
+);
+const ITEM_BITS = Uint8Array.of(0, 1, 1, 16, 16);
+
 const ADDRESSES_COUNT = 0x10000;
 const READ_REQUEST_BYTES = 5;
 const WRITE_ECHO_BYTES = 5;
@@ -16,13 +29,11 @@ const READ_HEAD_BYTES = 2;
 
 /** `length` bytes from `offset` are a request PDU that breaks no rule of V1.1b3 section 6. */
 export function isOrdinaryRequest(bytes: Uint8Array, offset: number, length: number): boolean {
-  switch (bytes[offset]) {
-    case 1:
-    case 2:
-      return isOrdinaryRead(bytes, offset, length, READ_BITS_QUANTITY_MAX);
-    case 3:
-    case 4:
-      return isOrdinaryRead(bytes, offset, length, READ_REGISTERS_QUANTITY_MAX);
+  const functionCode = bytes[offset];
+  if (functionCode >= 1 && functionCode <= 4) {
+    return isOrdinaryRead(bytes, offset, length, READ_QUANTITY_MAX[functionCode]);
+  }
+  switch (functionCode) {
     case 5:
       return (
         length === WRITE_ECHO_BYTES &&
@@ -65,21 +76,15 @@ export function isOrdinaryResponse(
       isExceptionLegal(bytes[offset + 1], functionCode & ~EXCEPTION_BIT)
     );
   }
+  if (functionCode >= 1 && functionCode <= 4) {
+    if (requestLength !== READ_REQUEST_BYTES || length < READ_HEAD_BYTES) return false;
+    const quantity = (requestBytes[requestOffset + 3] << 8) | requestBytes[requestOffset + 4];
+    const bits = quantity * ITEM_BITS[functionCode];
+    const byteCount = bytes[offset + 1];
+    if (byteCount !== (bits + 7) >> 3 || length !== READ_HEAD_BYTES + byteCount) return false;
+    return (bits & 7) === 0 || bytes[offset + length - 1] >> (bits & 7) === 0;
+  }
   switch (functionCode) {
-    case 1:
-    case 2: {
-      if (requestLength !== READ_REQUEST_BYTES || length < READ_HEAD_BYTES) return false;
-      const asked = (requestBytes[requestOffset + 3] << 8) | requestBytes[requestOffset + 4];
-      const byteCount = bytes[offset + 1];
-      if (byteCount !== (asked + 7) >> 3 || length !== READ_HEAD_BYTES + byteCount) return false;
-      return (asked & 7) === 0 || bytes[offset + length - 1] >> (asked & 7) === 0;
-    }
-    case 3:
-    case 4: {
-      if (requestLength !== READ_REQUEST_BYTES || length < READ_HEAD_BYTES) return false;
-      const asked = (requestBytes[requestOffset + 3] << 8) | requestBytes[requestOffset + 4];
-      return bytes[offset + 1] === asked * 2 && length === READ_HEAD_BYTES + asked * 2;
-    }
     case 5:
     case 6:
       return (
