@@ -8,7 +8,7 @@ import { ByteReader } from './byte-reader.ts';
 import { FieldTrace } from './field-trace.ts';
 import { isSecretBearing } from './secret-spans.ts';
 import { readServiceBody } from './service-body.ts';
-import { SIDE_REQUEST, SIDE_RESPONSE, sideOf } from './service-table.ts';
+import { SIDE_REQUEST, SIDE_RESPONSE, SIDE_UNKNOWN, sideOf } from './service-table.ts';
 import type { Decoder } from './structure.ts';
 
 export interface ExplainedBody {
@@ -64,10 +64,10 @@ function typedFields(fields: readonly ExplainedField[], service: string): Explai
   );
 }
 
-/** Where reading broke off inside a body with secrets, the rest may be one. */
+/** Where reading broke off, or the service is unknown, the rest may hold a secret. */
 function addRest(list: FieldList, reader: ByteReader, typeId: number): void {
-  const fault = reader.faults.at(-1)?.name ?? '';
-  if (!reader.isStopped) list.rest('notDecoded');
+  const fault = reader.faults.at(-1)?.name ?? 'unknown service';
+  if (!reader.isStopped && sideOf(typeId) !== SIDE_UNKNOWN) list.rest('notDecoded');
   else if (!isSecretBearing(typeId)) list.rest('notDecoded', '', fault);
   else list.secret('notDecoded', list.bytesLeft, `${fault}: it may hold a secret`);
 }

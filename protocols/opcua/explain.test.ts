@@ -28,7 +28,7 @@ const cases = [
   { name: 'Read', chunk: secured('MSGF', READ), title: 'MSG F, Read request', holds: ['typeId=i=631 (Read)', 'arrayLength=1', 'nodeId=ns=2;s=Pump1.Speed', 'maxAgeMs=0'] },
   { name: 'ActivateSession', chunk: secured('MSGF', LOGIN), title: 'MSG F, ActivateSession request', holds: ['userName=(userName, 9 bytes, not shown)', 'password=(password, 12 bytes, not shown)', 'policyId=p'] },
   { name: 'an abort', chunk: secured('MSGA', `00007e80 ${text('gave up')}`), title: 'MSG A, aborted', holds: ['reason=gave up'] },
-  { name: 'an unknown service', chunk: secured('MSGF', '01000100 aabb'), title: 'MSG F, unknown service 1', holds: ['notDecoded='] },
+  { name: 'an unknown service', chunk: secured('MSGF', '01000100 aabb'), title: 'MSG F, unknown service 1', holds: ['notDecoded=(unknown service: it may hold a secret, 2 bytes, not shown)'] },
   { name: 'bytes behind a body', chunk: secured('MSGF', `${READ} beef`), title: 'MSG F, Read request', holds: ['bytesAfterBody='] },
 ] as const;
 
@@ -72,6 +72,18 @@ test('what can not be read, or has no place, shows no byte', () => {
   }
   const field = explainNoChunk(0, chunk.length);
   assert.match(hexOfField(leavesOf([field])[0], chunk), /^\*\* \*\*/);
+});
+
+test('an authentication token is not shown where a body breaks off in it, or is unknown', () => {
+  const token = `05 0100 ${text(PASSWORD)}`;
+  const header = REQUEST_HEADER.replace('0000', token);
+  for (const typeId of ['01007702', '0100d101', '01009f02']) {
+    const body = hex(`${typeId} ${header} 0000000000000000 02000000 00000000`);
+    for (let cut = 4; cut <= body.length; cut++) {
+      const chunk = securedBytes('MSGF', body.subarray(0, cut));
+      checkSecret(explainChunk(partOf(chunk)), chunk, 0);
+    }
+  }
 });
 
 test('a login that breaks off at a wrong length shows nothing behind it', () => {

@@ -117,3 +117,20 @@ test('cut anywhere, the mask covers what is left of each secret', () => {
     }
   }
 });
+
+test('a token is masked where any request breaks off in it, and in an unknown service', () => {
+  const token = [5, 1, 0, ...text(PASSWORD)];
+  const at = 4 + 3 + 4;
+  for (const typeId of [631, 465, 671]) {
+    const wire = [1, 0, typeId & 0xff, typeId >> 8, ...token, ...new Array(40).fill(0)];
+    for (let cut = at + 1; cut <= wire.length; cut++) {
+      const bytes = Uint8Array.from(wire.slice(0, cut));
+      for (const { offset, length } of secretSpans({ bytes, offset: 0, length: cut }, typeId)) {
+        assert.ok(offset >= 0 && offset + length <= cut, 'a span lies in the body');
+        bytes.fill(0x2a, offset, offset + length);
+      }
+      const shown = Buffer.from(bytes.subarray(at)).toString('latin1');
+      assert.ok(!shown.includes(PASSWORD.slice(0, Math.min(3, cut - at))), `${typeId} cut ${cut}`);
+    }
+  }
+});

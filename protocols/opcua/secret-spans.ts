@@ -6,7 +6,7 @@
 import type { ByteSpan, Digest } from '../decoded.ts';
 import { ByteReader, type SecretSpan } from './byte-reader.ts';
 import { readServiceBody } from './service-body.ts';
-import { ACTIVATE_SESSION_REQUEST } from './service-table.ts';
+import { ACTIVATE_SESSION_REQUEST, SIDE_RESPONSE, SIDE_UNKNOWN, sideOf } from './service-table.ts';
 import type { UserIdentityToken } from './services/session.ts';
 
 /** Makes no pseudonym: only places are wanted. */
@@ -15,22 +15,27 @@ const noDigest: Digest = { pseudonym: () => '', sha256: () => '' };
 /** Services whose bodies carry secrets behind the header, by type id of both sides. */
 const SECRET_BEARING = new Set([446, 449, 461, 464, ACTIVATE_SESSION_REQUEST, 470]);
 
-/** Does a body of this type id carry secrets behind its header? Then nothing unread may show. */
+/**
+ * May the part of such a body that could not be read hold a secret? Then nothing of it may show:
+ * every request begins with an authentication token, and an unknown body may be a request.
+ */
 export function isSecretBearing(typeId: number): boolean {
-  return SECRET_BEARING.has(typeId);
+  return SECRET_BEARING.has(typeId) || sideOf(typeId) !== SIDE_RESPONSE;
 }
 
 /**
  * Spans, from the first byte of `body`, of passwords, issued tokens, user names, nonces,
- * signatures, continuation points and authentication tokens. Where a body of a service that carries
- * secrets breaks off, the rest of it is one span.
+ * signatures, continuation points and authentication tokens. Where a body that may hold secrets
+ * breaks off or is of no known service, the rest of it is one span.
  */
 export function secretSpans(body: ByteSpan, typeId: number): readonly SecretSpan[] {
   const reader = new ByteReader(body, false, noDigest);
   readServiceBody(reader);
   const fault = reader.faults.at(-1);
-  if (reader.isStopped && fault !== undefined && SECRET_BEARING.has(typeId)) {
+  if (reader.isStopped && fault !== undefined && isSecretBearing(typeId)) {
     reader.markSecret(reader.start + fault.offsetBytes, body.length - fault.offsetBytes);
+  } else if (sideOf(typeId) === SIDE_UNKNOWN) {
+    reader.markSecret(reader.position, reader.start + body.length - reader.position);
   }
   return reader.secrets;
 }
