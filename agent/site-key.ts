@@ -2,17 +2,9 @@
  * The site's own key, under which tokens, users and (at sharing `minimal`) addresses become
  * pseudonyms. Made on first start beside the buffer, readable by the agent alone; it never leaves.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeWhole } from './platform/durable-file.ts';
 import { OperatorFault } from './platform/operator-fault.ts';
 import type { Random } from './platform/random.ts';
 
@@ -24,7 +16,7 @@ export function openSiteKey(folder: string, random: Random): Uint8Array {
   const path = join(folder, SITE_KEY_FILE);
   try {
     mkdirSync(folder, { recursive: true });
-    if (!existsSync(path)) writeKey(path, random.bytes(SITE_KEY_BYTES));
+    if (!existsSync(path)) writeWhole(path, random.bytes(SITE_KEY_BYTES), 0o600);
     const key = readFileSync(path);
     if (key.length === SITE_KEY_BYTES) return key;
     throw new Error(`it has ${key.length} bytes instead of ${SITE_KEY_BYTES}`);
@@ -37,16 +29,4 @@ export function openSiteKey(folder: string, random: Random): Uint8Array {
       cause,
     });
   }
-}
-
-/** The file is there whole, or not at all. */
-function writeKey(path: string, key: Uint8Array): void {
-  const descriptor = openSync(`${path}.new`, 'w', 0o600);
-  try {
-    writeSync(descriptor, key);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(`${path}.new`, path);
 }

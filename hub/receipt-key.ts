@@ -8,17 +8,9 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeWhole } from '../agent/platform/durable-file.ts';
 import { OperatorFault } from '../agent/platform/operator-fault.ts';
 import { agentIdOf } from '../protocols/uplink/agent-id.ts';
 import { keyObjectSigner, rawPublicKey, type Signer } from '../protocols/uplink/signature.ts';
@@ -74,18 +66,6 @@ function writePublicHalves(folder: string, publicKey: KeyObject, signer: Signer)
     publicKeyHex: Buffer.from(signer.publicKey).toString('hex'),
   };
   writeWhole(json, `${JSON.stringify(facts, undefined, 2)}\n`, 0o644);
-}
-
-/** The file is there whole, or not at all. */
-function writeWhole(path: string, text: string, mode: number): void {
-  const descriptor = openSync(`${path}.new`, 'w', mode);
-  try {
-    writeSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(`${path}.new`, path);
 }
 
 function messageOf(cause: unknown): string {

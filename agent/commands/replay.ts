@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { RegisterMap } from '../../protocols/modbus/register-map.ts';
 import { readCaptureFile, STANDARD_INPUT } from '../capture/file-source.ts';
-import { FrameHistory } from '../capture/frame-history.ts';
+import { CaptureFileEvidence } from '../capture/file-source-evidence.ts';
 import { RecordWriter } from '../observe/record-writer.ts';
 import { Pipeline } from '../pipeline.ts';
 import { SystemClock } from '../platform/clock.ts';
@@ -57,15 +57,16 @@ export async function replay(
     output.write(text);
     if (output.isClosed) stop.abort();
   };
-  const history = new FrameHistory();
+  const evidence = new CaptureFileEvidence();
   const registerMap = await openRegisterMap(options.registerMap);
-  const pipeline = openPipeline(options, registerMap, history, write);
+  const pipeline = openPipeline(options, registerMap, evidence, write);
   let exitCode = EXIT_GOOD;
   for (const file of files) {
     if (output.isClosed) break;
-    if (!(await readOne(file, pipeline, history, stop.signal, errors))) exitCode = EXIT_FAULT;
+    if (!(await readOne(file, pipeline, evidence, stop.signal, errors))) exitCode = EXIT_FAULT;
   }
   pipeline.end();
+  evidence.close();
   if (options.records === undefined) {
     const totals = pipeline.totals();
     const label = files.length === 1 ? nameOf(files[0]) : `${files.length} files`;
@@ -90,7 +91,7 @@ async function openRegisterMap(
 function openPipeline(
   options: ReplayOptions,
   registerMap: RegisterMap | undefined,
-  history: FrameHistory,
+  evidence: CaptureFileEvidence,
   write: (text: string) => void,
 ): Pipeline {
   // A key of its own each run: pseudonyms of a file must not be comparable with those of a site.
@@ -99,7 +100,7 @@ function openPipeline(
   return new Pipeline({
     interfaces: [],
     digest,
-    evidence: history,
+    evidence,
     ...(options.modbusPort && { modbusPorts: options.modbusPort.map(Number) }),
     ...(options.opcuaPort && { opcuaPorts: options.opcuaPort.map(Number) }),
     ...(options.records === 'ndjson' && {
@@ -118,14 +119,14 @@ function openPipeline(
 async function readOne(
   file: string,
   pipeline: Pipeline,
-  history: FrameHistory,
+  evidence: CaptureFileEvidence,
   signal: AbortSignal,
   errors: ProgressStream,
 ): Promise<boolean> {
   const progress = new ReplayProgress(nameOf(file), errors, new SystemClock());
   const onProgress = (bytesRead: number, bytesTotal?: number) =>
     progress.update(bytesRead, bytesTotal);
-  const options = { interfaceIndex: 0, history, onProgress, signal };
+  const options = { interfaceIndex: 0, evidence, onProgress, signal };
   const { fault } = await readCaptureFile(file, options, pipeline);
   progress.end();
   if (fault === undefined) return true;

@@ -12,16 +12,7 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentIdOf, isAgentId } from '../../protocols/uplink/agent-id.ts';
 import type { KeyLookup } from '../../protocols/uplink/open.ts';
@@ -32,6 +23,7 @@ import {
   type VerificationKey,
   verificationKey,
 } from '../../protocols/uplink/signature.ts';
+import { writeWhole } from '../platform/durable-file.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
 
 export const AGENT_KEY_FILE = 'agent-key.pem';
@@ -158,18 +150,6 @@ function receiptKeyFault(path: string, reason: string, cause: unknown): Operator
     remedy: 'Copy receipt-key.json from the hub: without it no message could ever be deleted.',
     cause,
   });
-}
-
-/** The file is there whole, or not at all. */
-function writeWhole(path: string, text: string, mode: number): void {
-  const descriptor = openSync(`${path}.new`, 'w', mode);
-  try {
-    writeSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(`${path}.new`, path);
 }
 
 function messageOf(cause: unknown): string {
