@@ -24,6 +24,13 @@ export function createCarrierCounters(): CarrierCounters {
   };
 }
 
+/** One more frame that was the copy of another. */
+export function countCopy(carriers: CarrierCounters, interfaceIndex: number): void {
+  carriers.framesDuplicateCount++;
+  const byInterface = carriers.framesDuplicateByInterface;
+  if (interfaceIndex < byInterface.length) byInterface[interfaceIndex]++;
+}
+
 export function createDecodeCounters(): DecodeCounters {
   return {
     framesCount: 0,

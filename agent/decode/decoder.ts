@@ -38,10 +38,11 @@ import { readReassembled } from '../../protocols/link/read-network.ts';
 import { TCP_FLAGS, TCP_SYN, tcpPayloadOffset } from '../../protocols/link/tcp.ts';
 import { UDP_HEADER_BYTES, udpPayloadEnd } from '../../protocols/link/udp.ts';
 import { DatagramCopies, isOneAdu } from './datagrams.ts';
-import { createCarrierCounters } from './decode-counters.ts';
+import { countCopy, createCarrierCounters } from './decode-counters.ts';
 import { DECODER_DEFAULTS, type DecoderOptions } from './decoder-options.ts';
 import { FLOW_NONE, FLOW_UNDECIDED, FlowTable } from './flow-table.ts';
 import { FragmentTable } from './fragment-table.ts';
+import { createTakePlainSegment, type TakePlainSegment } from './plain-segments.ts';
 import { RecentSegments } from './recent-segments.ts';
 import { Recognition } from './recognition.ts';
 import { REDUNDANCY_NONE, RedundantFrames } from './redundant-frames.ts';
@@ -68,6 +69,7 @@ export class Decoder {
   readonly #table: FlowTable;
   readonly #pool: SegmentPool;
   readonly #streams: TcpStreams;
+  readonly #takePlain: TakePlainSegment;
   readonly #delivery: StreamDelivery;
   readonly #recent: RecentSegments;
   readonly #redundant: RedundantFrames;
@@ -120,6 +122,13 @@ export class Decoder {
       this.#recent,
       (direction) => this.#overlapDiffers('tcp', direction >> 1),
     );
+    this.#takePlain = createTakePlainSegment(
+      this.#table,
+      this.#streams,
+      this.#recent,
+      this.#delivery,
+      hashSeed,
+    );
     counters.flowsMax = flowsMax;
     counters.reassemblyBytesMax = this.#pool.bytesMax;
   }
@@ -156,12 +165,14 @@ export class Decoder {
         context.frameBytes = capturedBytes;
       }
       if (seconds !== this.#tickSeconds) this.#clock(seconds);
+      const end = Math.min(offset + capturedBytes, bytes.length);
+      if (linkType === LINKTYPE_ETHERNET && this.#takePlain(bytes, offset, end)) continue;
       this.#headers.vlanIdsCount = 0;
       this.#flags = index[word + FRAME_FLAGS];
       if ((this.#flags & FRAME_FLAG_VLAN) !== 0) {
         noteVlanTag(this.#headers, index[word + FRAME_VLAN] & 0xffff);
       }
-      this.#frame(bytes, offset, Math.min(offset + capturedBytes, bytes.length), linkType);
+      this.#frame(bytes, offset, end, linkType);
     }
     recent.endBlock();
     this.#lastTimeUs = context.timeUs;
@@ -197,7 +208,7 @@ export class Decoder {
       linkType === LINKTYPE_ETHERNET &&
       this.#isRedundant(kind, bytes, offset, end)
     ) {
-      this.#countCopy();
+      countCopy(this.#carriers, this.#interfaceIndex);
       return;
     }
     if (kind === FRAME_TCP) this.#segment(bytes);
@@ -236,7 +247,7 @@ export class Decoder {
     }
     const { transportEnd, cutBytes } = headers;
     if (!this.#streams.segment(direction, bytes, tcp, payload, transportEnd, cutBytes)) {
-      this.#countCopy();
+      countCopy(this.#carriers, this.#interfaceIndex);
     }
   }
 
@@ -257,7 +268,7 @@ export class Decoder {
     else this.#table.lists.touch(row);
     const context = this.#context;
     if (this.#datagrams.isCopy(direction, headers, bytes, payload + length, context.timeUs)) {
-      this.#countCopy();
+      countCopy(this.#carriers, this.#interfaceIndex);
       return;
     }
     context.isDatagram = true;
@@ -284,12 +295,6 @@ export class Decoder {
     const direction = this.#table.find(headers, bytes, ipProtocol);
     const flow = direction === FLOW_NONE ? undefined : this.#table.facts[direction >> 1];
     if (flow !== undefined) this.#redundant.noteIn(flow);
-  }
-
-  #countCopy(): void {
-    this.#carriers.framesDuplicateCount++;
-    const byInterface = this.#carriers.framesDuplicateByInterface;
-    if (this.#interfaceIndex < byInterface.length) byInterface[this.#interfaceIndex]++;
   }
 
   /** Pieces are counted by their table. */

@@ -5,6 +5,7 @@
 import type { FlowFacts } from '../../protocols/flow.ts';
 import { IPV4_BYTES, IPV6_BYTES, MAC_BYTES } from '../../protocols/link/addresses.ts';
 import { type FrameHeaders, VLAN_IDS_MAX } from '../../protocols/link/frame-headers.ts';
+import { IP_PROTOCOL_TCP } from '../../protocols/link/ipv4.ts';
 import { int32At } from '../../protocols/link/network-order.ts';
 import { ADDRESS_UNKNOWN, AddressTable } from './address-table.ts';
 import { FlowLists } from './flow-lists.ts';
@@ -23,11 +24,13 @@ export const SIDE_UNKNOWN = -1;
 /** A direction is `row * 2 + side`: the bytes that this side sends. */
 export const SIDES = 2;
 
-/** One cache line holds four keys. */
-const KEY_WORDS = 4;
+/** One cache line holds two keys. */
+const KEY_WORDS = 8;
 const KEY_PORTS = 2;
 /** IP protocol and version; 0 where the row is free. */
 const KEY_KIND = 3;
+/** The ports once more as side 0 sends them, then as side 1 does. */
+const KEY_PORTS_SENT = 4;
 const KIND_IPV6 = 0x100;
 
 /**
@@ -48,6 +51,8 @@ export class FlowTable {
   readonly interfaceIndex: Uint16Array;
   /** The object of a recognised flow. */
   readonly facts: (FlowFacts | undefined)[];
+  /** KEY_WORDS a row: address (or its number in `addresses`) of each side, ports, protocol. */
+  readonly keys: Int32Array;
   /** MAC addresses: side 0, then side 1; `macKnown` has a bit for each side. */
   readonly macs: Uint8Array;
   readonly macKnown: Uint8Array;
@@ -64,8 +69,6 @@ export class FlowTable {
   readonly #buckets: Int32Array;
   readonly #chainNext: Int32Array;
   readonly #bucketOf: Int32Array;
-  /** KEY_WORDS a row: address (or its number in `addresses`) of each side, ports, protocol. */
-  readonly #keys: Int32Array;
   readonly #free: Int32Array;
   #freeCount: number;
 
@@ -94,7 +97,7 @@ export class FlowTable {
     this.#buckets = new Int32Array(2 ** bucketBits).fill(FLOW_NONE);
     this.#chainNext = new Int32Array(flowsMax);
     this.#bucketOf = new Int32Array(flowsMax);
-    this.#keys = new Int32Array(flowsMax * KEY_WORDS);
+    this.keys = new Int32Array(flowsMax * KEY_WORDS);
     this.#free = Int32Array.from({ length: flowsMax }, (_, index) => flowsMax - 1 - index);
     this.#freeCount = flowsMax;
   }
@@ -108,25 +111,25 @@ export class FlowTable {
   }
 
   isUsed(row: number): boolean {
-    return this.#keys[row * KEY_WORDS + KEY_KIND] !== 0;
+    return this.keys[row * KEY_WORDS + KEY_KIND] !== 0;
   }
 
   portOf(row: number, side: number): number {
-    const ports = this.#keys[row * KEY_WORDS + KEY_PORTS];
+    const ports = this.keys[row * KEY_WORDS + KEY_PORTS];
     return side === 0 ? ports >>> 16 : ports & 0xffff;
   }
 
   ipProtocolOf(row: number): number {
-    return this.#keys[row * KEY_WORDS + KEY_KIND] & 0xff;
+    return this.keys[row * KEY_WORDS + KEY_KIND] & 0xff;
   }
 
   isIpv6(row: number): boolean {
-    return (this.#keys[row * KEY_WORDS + KEY_KIND] & KIND_IPV6) !== 0;
+    return (this.keys[row * KEY_WORDS + KEY_KIND] & KIND_IPV6) !== 0;
   }
 
   /** IPv4 address as a number, or the number of an IPv6 address in `addresses`. */
   addressOf(row: number, side: number): number {
-    return this.#keys[row * KEY_WORDS + side];
+    return this.keys[row * KEY_WORDS + side];
   }
 
   /**
@@ -139,6 +142,11 @@ export class FlowTable {
     const destination = int32At(bytes, headers.sourceAddress + IPV4_BYTES);
     // Ports stand first in TCP and in UDP.
     return this.#lookUp(source, destination, int32At(bytes, headers.transport), ipProtocol);
+  }
+
+  /** As `find`, for TCP over IPv4. */
+  findTcp4(source: number, destination: number, ports: number): number {
+    return this.#lookUp(source, destination, ports, IP_PROTOCOL_TCP);
   }
 
   /** A row for the flow of this frame, which `find` has just not found; there must be room. */
@@ -159,11 +167,14 @@ export class FlowTable {
     const side = isHigher(source, destination, ports) ? 1 : 0;
     const row = this.#free[--this.#freeCount];
     const key = row * KEY_WORDS;
-    this.#keys[key + side] = source;
-    this.#keys[key + (side ^ 1)] = destination;
-    this.#keys[key + KEY_PORTS] = side === 0 ? ports : (ports << 16) | (ports >>> 16);
-    this.#keys[key + KEY_KIND] = kind;
-    const bucket = this.#bucket(this.#keys[key], this.#keys[key + 1], this.#keys[key + 2], kind);
+    this.keys[key + side] = source;
+    this.keys[key + (side ^ 1)] = destination;
+    const swapped = (ports << 16) | (ports >>> 16);
+    this.keys[key + KEY_PORTS] = side === 0 ? ports : swapped;
+    this.keys[key + KEY_PORTS_SENT + side] = ports;
+    this.keys[key + KEY_PORTS_SENT + (side ^ 1)] = swapped;
+    this.keys[key + KEY_KIND] = kind;
+    const bucket = this.#bucket(this.keys[key], this.keys[key + 1], this.keys[key + 2], kind);
     this.#bucketOf[row] = bucket;
     this.#chainNext[row] = this.#buckets[bucket];
     this.#buckets[bucket] = row;
@@ -193,7 +204,7 @@ export class FlowTable {
       this.addresses.release(this.addressOf(row, 1));
     }
     this.lists.remove(row);
-    this.#keys[row * KEY_WORDS + KEY_KIND] = 0;
+    this.keys[row * KEY_WORDS + KEY_KIND] = 0;
     this.facts[row] = undefined;
     this.#free[this.#freeCount++] = row;
   }
@@ -234,7 +245,7 @@ export class FlowTable {
     const low = isHigh ? destination : source;
     const high = isHigh ? source : destination;
     const ports = isHigh ? (sentPorts << 16) | (sentPorts >>> 16) : sentPorts;
-    const keys = this.#keys;
+    const keys = this.keys;
     let row = this.#buckets[this.#bucket(low, high, ports, kind)];
     while (row !== FLOW_NONE) {
       const key = row * KEY_WORDS;

@@ -270,7 +270,7 @@ export class ModbusPairing {
   ): void {
     const pending = this.#pending;
     const transaction = this.#begin(context.flow, context.isDatagram);
-    transaction.setRequest(this.#pending, row);
+    transaction.setRequest(row);
     transaction.setResponse(context, bytes, at, pduBytes, this.#check);
     transaction.matched = true;
     const rttUs = context.timeUs - transaction.requestTimeUs;
@@ -309,7 +309,7 @@ export class ModbusPairing {
     const flow = this.#flows[pending.slotOf(row)];
     if (flow !== undefined) {
       const transaction = this.#begin(flow, flow.ipProtocol === 'udp');
-      transaction.setRequest(this.#pending, row);
+      transaction.setRequest(row);
       transaction.clearResponse();
       // Nobody is to answer a broadcast.
       const isBroadcast = this.#isBroadcast(pending.keyOf(row));
@@ -379,7 +379,7 @@ export class ModbusPairing {
   #begin(flow: FlowFacts, isDatagram: boolean): ReusedTransaction {
     let transaction = this.#transaction;
     if (transaction === undefined) {
-      transaction = new ReusedTransaction(flow, this.#pending.bytes);
+      transaction = new ReusedTransaction(flow, this.#pending);
       this.#transaction = transaction;
     }
     transaction.flow = flow;

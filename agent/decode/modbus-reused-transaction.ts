@@ -5,7 +5,7 @@
 import { type Anomaly, type ByteSpan, NO_ANOMALIES } from '../../protocols/decoded.ts';
 import type { FlowFacts } from '../../protocols/flow.ts';
 import type { ModbusTransaction, ModbusTransport } from '../../protocols/modbus/transaction.ts';
-import type { ModbusPending } from './modbus-pending.ts';
+import { type ModbusPending, NONE } from './modbus-pending.ts';
 import type { SegmentContext } from './stream-analyzer.ts';
 
 const FUNCTION_CODE_MASK = 0x7f;
@@ -36,20 +36,49 @@ export class ReusedTransaction implements ModbusTransaction {
   responseTimeUs = -1;
   rttUs = -1;
   retriesCount = 0;
-  requestFrameNumber = 0;
-  responseFrameNumber = 0;
-  requestFrameAddress = -1;
-  requestFrameBytes = 0;
-  responseFrameAddress = -1;
-  responseFrameBytes = 0;
-  requestCheck = -1;
   responseCheck = -1;
   anomalies: readonly Anomaly[] = NO_ANOMALIES;
+  readonly #pending: ModbusPending;
+  /** Row of the request in `#pending`, NONE without one. */
+  #row = NONE;
+  /** Of the frame that brought the response; undefined without one. */
+  #response: SegmentContext | undefined;
 
-  constructor(flow: FlowFacts, requestBytes: Uint8Array) {
+  constructor(flow: FlowFacts, pending: ModbusPending) {
     this.flow = flow;
-    this.requestPdu = new Span(requestBytes);
-    this.responsePdu = new Span(requestBytes);
+    this.#pending = pending;
+    this.requestPdu = new Span(pending.bytes);
+    this.responsePdu = new Span(pending.bytes);
+  }
+
+  // Where frames are found again is asked for by few: it is read from its place, not copied.
+
+  get requestFrameNumber(): number {
+    return this.#row === NONE ? 0 : this.#pending.frameNumberOf(this.#row);
+  }
+
+  get requestFrameAddress(): number {
+    return this.#row === NONE ? -1 : this.#pending.frameAddressOf(this.#row);
+  }
+
+  get requestFrameBytes(): number {
+    return this.#row === NONE ? 0 : this.#pending.frameBytesOf(this.#row);
+  }
+
+  get requestCheck(): number {
+    return this.#row === NONE ? -1 : this.#pending.checkOf(this.#row);
+  }
+
+  get responseFrameNumber(): number {
+    return this.#response?.frameNumber ?? 0;
+  }
+
+  get responseFrameAddress(): number {
+    return this.#response?.frameAddress ?? -1;
+  }
+
+  get responseFrameBytes(): number {
+    return this.#response?.frameBytes ?? 0;
   }
 
   setKey(key: number): void {
@@ -58,16 +87,14 @@ export class ReusedTransaction implements ModbusTransaction {
     this.functionCode = key & FUNCTION_CODE_MASK;
   }
 
-  setRequest(pending: ModbusPending, row: number): void {
+  setRequest(row: number): void {
+    const pending = this.#pending;
+    this.#row = row;
     this.setKey(pending.keyOf(row));
     this.requestPdu.offset = pending.pduOffset(row);
     this.requestPdu.length = pending.pduBytesOf(row);
     this.requestTimeUs = pending.timeUsOf(row);
     this.retriesCount = pending.retriesCountOf(row);
-    this.requestFrameNumber = pending.frameNumberOf(row);
-    this.requestFrameAddress = pending.frameAddressOf(row);
-    this.requestFrameBytes = pending.frameBytesOf(row);
-    this.requestCheck = pending.checkOf(row);
   }
 
   /** `check` is the CRC or LRC of the frame, -1 where it has none. */
@@ -80,37 +107,30 @@ export class ReusedTransaction implements ModbusTransaction {
   ): void {
     // Storing a reference costs a call of the garbage collector's barrier: not for the same again.
     if (this.responsePdu.bytes !== bytes) this.responsePdu.bytes = bytes;
+    if (this.#response !== context) this.#response = context;
     this.responsePdu.offset = at;
     this.responsePdu.length = pduBytes;
     this.exceptionCode = (bytes[at] & EXCEPTION_BIT) !== 0 && pduBytes > 1 ? bytes[at + 1] : 0;
     this.responseTimeUs = context.timeUs;
-    this.responseFrameNumber = context.frameNumber;
-    this.responseFrameAddress = context.frameAddress;
-    this.responseFrameBytes = context.frameBytes;
     this.responseCheck = check;
   }
 
   clearRequest(): void {
     this.matched = false;
     this.rttUs = -1;
+    this.#row = NONE;
     this.requestPdu.length = 0;
     this.requestTimeUs = -1;
     this.retriesCount = 0;
-    this.requestFrameNumber = 0;
-    this.requestFrameAddress = -1;
-    this.requestFrameBytes = 0;
-    this.requestCheck = -1;
   }
 
   clearResponse(): void {
     this.matched = false;
     this.rttUs = -1;
+    this.#response = undefined;
     this.responsePdu.length = 0;
     this.exceptionCode = 0;
     this.responseTimeUs = -1;
-    this.responseFrameNumber = 0;
-    this.responseFrameAddress = -1;
-    this.responseFrameBytes = 0;
     this.responseCheck = -1;
   }
 }

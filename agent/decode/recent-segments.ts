@@ -89,6 +89,15 @@ export class RecentSegments {
     this.#keptLength[direction] = 0;
   }
 
+  /** Cheaper than `isCopy`, for an ordinary segment: false where that would say false. */
+  mayBeCopy(direction: number): boolean {
+    const word = (this.lastFrame[direction] - this.#firstFrame) | 0;
+    const own = (this.frame - this.#firstFrame) | 0;
+    if (word < 0 || word >= own) return false;
+    const { index } = this.#block;
+    return index[word + FRAME_CAPTURED_BYTES] === index[own + FRAME_CAPTURED_BYTES];
+  }
+
   /**
    * Whether this segment is the same frame as the direction's last one, seen a second time.
    * `isOrdinary`: it would be no surprise, so only a frame of the same length is looked at.

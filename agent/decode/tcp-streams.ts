@@ -43,7 +43,7 @@ export class TcpStreams {
   readonly #table: FlowTable;
   readonly #sink: InOrderSink;
   readonly #context: SegmentContext;
-  readonly #sequences: TcpSequences;
+  readonly sequences: TcpSequences;
   readonly #recent: RecentSegments;
   readonly #lastFrame: Int32Array;
   readonly #lastPayload: Int32Array;
@@ -71,9 +71,9 @@ export class TcpStreams {
     this.#lastFrame = recent.lastFrame;
     this.#lastPayload = recent.lastPayload;
     this.#onDiffering = onDiffering;
-    this.#sequences = new TcpSequences(directions, options, pool, context, counters, sink);
-    this.#status = this.#sequences.status;
-    this.#next = this.#sequences.next;
+    this.sequences = new TcpSequences(directions, options, pool, context, counters, sink);
+    this.#status = this.sequences.status;
+    this.#next = this.sequences.next;
     this.#initial = new Int32Array(directions);
     this.#isSynSeen = new Uint8Array(directions);
   }
@@ -104,15 +104,15 @@ export class TcpStreams {
     const { frame } = this.#recent;
     this.#lastFrame[direction] = frame;
     this.#lastPayload[direction] = frame;
-    this.#acknowledge(direction ^ 1, int32At(bytes, tcp + TCP_ACKNOWLEDGMENT));
-    this.#sequences.deliver(direction, bytes, payload, end - payload);
+    this.acknowledge(direction ^ 1, int32At(bytes, tcp + TCP_ACKNOWLEDGMENT));
+    this.sequences.deliver(direction, bytes, payload, end - payload);
     return true;
   }
 
   /** A row is new: nothing of the flow before is left. */
   begin(row: number): void {
     for (let direction = row * SIDES; direction < (row + 1) * SIDES; direction++) {
-      this.#sequences.forget(direction);
+      this.sequences.forget(direction);
       this.#recent.forget(direction);
       this.#isSynSeen[direction] = 0;
       this.#status[direction] = STATUS_UNKNOWN;
@@ -123,8 +123,8 @@ export class TcpStreams {
   end(row: number): void {
     const first = row * SIDES;
     if ((this.#status[first] & STATUS_ENDED) !== 0) return;
-    this.#sequences.finish(first);
-    this.#sequences.finish(first + 1);
+    this.sequences.finish(first);
+    this.sequences.finish(first + 1);
     this.#status[first] |= STATUS_ENDED;
     this.#status[first + 1] |= STATUS_ENDED;
     this.#sink.ended(row);
@@ -132,9 +132,9 @@ export class TcpStreams {
 
   /** About once a second of traffic. */
   tick(): void {
-    if (this.#sequences.isIdle) return;
+    if (this.sequences.isIdle) return;
     for (let direction = 0; direction < this.#status.length; direction++) {
-      this.#sequences.tick(direction);
+      this.sequences.tick(direction);
       this.#checkFin(direction);
     }
   }
@@ -156,7 +156,7 @@ export class TcpStreams {
     const { timeUs } = this.#context;
     if (this.#recent.isCopy(direction, bytes, tcp, end, timeUs, isOrdinary)) return false;
     const { frame } = this.#recent;
-    if (isOrdinary) this.#acknowledge(direction ^ 1, int32At(bytes, tcp + TCP_ACKNOWLEDGMENT));
+    if (isOrdinary) this.acknowledge(direction ^ 1, int32At(bytes, tcp + TCP_ACKNOWLEDGMENT));
     else this.#unusual(direction, bytes, tcp, payload, end, cutBytes);
     // Behind the rest, which may have begun another flow in this row.
     this.#lastFrame[direction] = frame;
@@ -164,8 +164,9 @@ export class TcpStreams {
     return true;
   }
 
-  #acknowledge(direction: number, acknowledgment: number): void {
-    if (this.#sequences.acknowledge(direction, acknowledgment)) this.#checkFin(direction);
+  /** The peer of `direction` acknowledges its bytes up to here. */
+  acknowledge(direction: number, acknowledgment: number): void {
+    if (this.sequences.acknowledge(direction, acknowledgment)) this.#checkFin(direction);
   }
 
   #unusual(
@@ -187,7 +188,7 @@ export class TcpStreams {
     }
     const isEnded = (this.#status[direction] & STATUS_ENDED) !== 0;
     if (isEnded && !this.#revives(direction, sequence, length)) return;
-    if (hasAcknowledgment) this.#acknowledge(direction ^ 1, acknowledgment);
+    if (hasAcknowledgment) this.acknowledge(direction ^ 1, acknowledgment);
     if (length + cutBytes > 0) {
       this.#payload(direction, sequence, bytes, payload, length, cutBytes);
     }
@@ -204,12 +205,12 @@ export class TcpStreams {
     cutBytes: number,
   ): void {
     this.#compare(direction, sequence, bytes, offset, length);
-    if (!this.#sequences.place(direction, sequence, bytes, offset, length, cutBytes)) {
+    if (!this.sequences.place(direction, sequence, bytes, offset, length, cutBytes)) {
       // A connection whose beginning we missed has taken the same ports.
       this.#restart(direction);
-      this.#sequences.place(direction, sequence, bytes, offset, length, cutBytes);
+      this.sequences.place(direction, sequence, bytes, offset, length, cutBytes);
     }
-    if (this.#sequences.takeDiffering()) this.#onDiffering(direction);
+    if (this.sequences.takeDiffering()) this.#onDiffering(direction);
     this.#checkFin(direction);
   }
 
@@ -221,7 +222,7 @@ export class TcpStreams {
     offset: number,
     length: number,
   ): void {
-    if (this.#sequences.isUnknown(direction)) return;
+    if (this.sequences.isUnknown(direction)) return;
     const behind = (this.#next[direction] - sequence) | 0;
     // One byte before the next is a keep-alive, and its byte is anything (RFC 9293 3.8.4).
     if (behind <= 0 || (behind === 1 && length === 1)) return;
@@ -241,16 +242,16 @@ export class TcpStreams {
     const isAnswer =
       hasAcknowledgment &&
       this.#isSynSeen[direction] === 0 &&
-      this.#sequences.isUnknown(direction) &&
+      this.sequences.isUnknown(direction) &&
       this.#isSynSeen[peer] !== 0 &&
       this.#isFirstAcknowledgment(peer, acknowledgment);
     if (!isAnswer) this.#restart(direction);
     this.#isSynSeen[direction] = 1;
     this.#initial[direction] = sequence;
-    this.#sequences.setKnown(direction, (sequence + 1) | 0);
+    this.sequences.setKnown(direction, (sequence + 1) | 0);
     if (isAnswer) return true;
     this.#table.originatorSide[direction >> 1] = (hasAcknowledgment ? peer : direction) & 1;
-    if (hasAcknowledgment) this.#sequences.setKnown(peer, acknowledgment);
+    if (hasAcknowledgment) this.sequences.setKnown(peer, acknowledgment);
     return true;
   }
 
@@ -274,7 +275,7 @@ export class TcpStreams {
   #revives(direction: number, sequence: number, length: number): boolean {
     if (length === 0) return false;
     const behind = (this.#next[direction] - sequence) | 0;
-    const isKnown = !this.#sequences.isUnknown(direction);
+    const isKnown = !this.sequences.isUnknown(direction);
     if (isKnown && behind > 0 && behind <= LATE_BYTES_MAX) return false;
     this.#restart(direction);
     return true;
@@ -282,7 +283,7 @@ export class TcpStreams {
 
   #reset(direction: number, sequence: number): void {
     const distance = (sequence - this.#next[direction]) | 0;
-    const isKnown = !this.#sequences.isUnknown(direction);
+    const isKnown = !this.sequences.isUnknown(direction);
     if (isKnown && Math.abs(distance) > RESET_WINDOW_BYTES) return;
     this.end(direction >> 1);
   }
@@ -290,7 +291,7 @@ export class TcpStreams {
   #finish(direction: number, finSequence: number): void {
     if ((this.#status[direction] & (STATUS_FIN | STATUS_ENDED)) !== 0) return;
     this.#status[direction] |= STATUS_FIN_WAITING;
-    this.#sequences.finSequence[direction] = finSequence;
+    this.sequences.finSequence[direction] = finSequence;
     this.#checkFin(direction);
   }
 
@@ -299,8 +300,8 @@ export class TcpStreams {
     if ((this.#status[direction] & (STATUS_FIN_WAITING | STATUS_ENDED)) !== STATUS_FIN_WAITING) {
       return;
     }
-    if (!this.#sequences.isUnknown(direction)) {
-      const finSequence = this.#sequences.finSequence[direction];
+    if (!this.sequences.isUnknown(direction)) {
+      const finSequence = this.sequences.finSequence[direction];
       if (this.#next[direction] !== finSequence) return;
       this.#next[direction] = (finSequence + 1) | 0;
     }

@@ -1,0 +1,115 @@
+/**
+ * The short way (plain-segments.ts) and the long way round tell the same of any traffic: every
+ * block is decoded twice, as Ethernet and from its IP header on, which the short way doesn't take.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  FRAME_CAPTURED_BYTES,
+  FRAME_OFFSET,
+  FRAME_ORIGINAL_BYTES,
+  FRAME_WORDS,
+  type FrameBlock,
+  LINKTYPE_IPV4,
+} from '../../protocols/frame-block.ts';
+import { c, OPEN, type Run, s, start } from './test-decoder.ts';
+import { ACK, blockOf, FIN_ACK, type FrameFields, RST, SYN, SYN_ACK } from './test-traffic.ts';
+
+const ETHERNET_BYTES = 14;
+const FRAMES_PER_BLOCK = 7;
+
+const near = fc.integer({ min: 0, max: 40 });
+const segment = fc.record({
+  isClient: fc.boolean(),
+  /** Mostly the next of its side, as in an ordinary connection. */
+  isNext: fc.constantFrom(true, true, true, false),
+  sequence: near,
+  acknowledged: near,
+  flags: fc.constantFrom(ACK, ACK, ACK, ACK, ACK, SYN, SYN_ACK, FIN_ACK, RST),
+  payload: fc.constantFrom('', '', 'q1..', 'a1..', 'q2..q3..', 'HELO', 'x'),
+  cutBytes: fc.constantFrom(0, 0, 0, 0, 0, 1),
+  copies: fc.constantFrom(1, 1, 1, 1, 2),
+  waitUs: fc.constantFrom(1, 20_000, 2_000_000),
+});
+
+test('both ways tell the same, in whatever state a connection is', () => {
+  let payloads = 0;
+  fc.assert(
+    fc.property(fc.array(segment, { minLength: 20, maxLength: 60 }), (steps) => {
+      const frames = framesOf(steps);
+      const short = run(frames, (block) => block);
+      const long = run(frames, fromIpHeader);
+      payloads += short.modbus.callsCount;
+      assert.deepEqual(told(short), told(long));
+    }),
+    { numRuns: 150 },
+  );
+  assert.ok(payloads > 100, `${payloads} segments reached the protocol`);
+});
+
+test('a tagged connection is read, and its tag told', () => {
+  const tagged = OPEN.map((frame) => ({ ...frame, vlanTags: [7] }));
+  const frames = [...tagged, { ...c(1001, 'q1..', 5001), vlanTags: [7] }, s(5001, 'a1..', 1005)];
+  const { modbus, counters } = run(frames, (block) => block);
+  assert.deepEqual(
+    modbus.flows.map((flow) => [flow.client, flow.server, flow.flow.vlanIds]),
+    [['q1..', 'a1..', [7]]],
+  );
+  assert.equal(counters.framesNotOursCount, 0);
+});
+
+/** Sequence numbers that mostly go on, so that the short way is the one that is taken. */
+function framesOf(steps: readonly (typeof segment extends fc.Arbitrary<infer T> ? T : never)[]) {
+  const next = { client: 1001, server: 5001 };
+  let timeUs = 1_790_000_000_000_000;
+  const frames: FrameFields[] = OPEN.map((frame) => ({ ...frame, timeUs }));
+  for (const step of steps) {
+    const { isClient, isNext, flags, payload, cutBytes, copies } = step;
+    timeUs += step.waitUs;
+    const base = isClient ? next.client : next.server;
+    const sequence = isNext ? base : base - 20 + step.sequence;
+    const acknowledgment = (isClient ? next.server : next.client) - 20 + step.acknowledged;
+    if (isNext && isClient) next.client += payload.length;
+    if (isNext && !isClient) next.server += payload.length;
+    const make = isClient ? c : s;
+    for (let copy = 0; copy < copies; copy++) {
+      frames.push(make(sequence, payload, acknowledgment, { flags, cutBytes, timeUs }));
+    }
+  }
+  return frames;
+}
+
+function run(frames: readonly FrameFields[], wrap: (block: FrameBlock) => FrameBlock): Run {
+  const started = start();
+  for (let at = 0; at < frames.length; at += FRAMES_PER_BLOCK) {
+    started.decoder.block(wrap(blockOf(frames.slice(at, at + FRAMES_PER_BLOCK))));
+  }
+  started.decoder.end();
+  return started;
+}
+
+function fromIpHeader(block: FrameBlock): FrameBlock {
+  const index = Uint32Array.from(block.index);
+  for (let word = 0; word < index.length; word += FRAME_WORDS) {
+    index[word + FRAME_OFFSET] += ETHERNET_BYTES;
+    index[word + FRAME_CAPTURED_BYTES] -= ETHERNET_BYTES;
+    index[word + FRAME_ORIGINAL_BYTES] -= ETHERNET_BYTES;
+  }
+  return { ...block, index, linkType: LINKTYPE_IPV4 };
+}
+
+function told({ modbus, opcua, sink, counters }: Run): unknown {
+  return {
+    flows: [...modbus.flows, ...opcua.flows].map((each) => ({
+      client: each.client,
+      server: each.server,
+      timesUs: each.timesUs,
+      frameNumbers: each.frameNumbers,
+      clientSegmentsCount: each.flow.clientSegmentsCount,
+      serverSegmentsCount: each.flow.serverSegmentsCount,
+    })),
+    gaps: sink.gaps.map(({ timeUs, fromClient, bytesMissed }) => [timeUs, fromClient, bytesMissed]),
+    counters: { ...counters, bytesCount: 0 },
+  };
+}
