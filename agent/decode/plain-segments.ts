@@ -39,6 +39,12 @@ const KEY_WORDS = 8;
 const KEY_KIND = 3;
 const KEY_PORTS_SENT = 4;
 
+/** Words of a direction in RecentSegments.rows. */
+const RECENT_WORDS = 4;
+const LAST_PAYLOAD = 1;
+const PAYLOAD_TCP = 2;
+const PAYLOAD_END = 3;
+
 /** Direction by a hash of addresses and ports as they are sent. A collision costs a slow look. */
 const DIRECTIONS_BITS = 14;
 const DIRECTIONS_SHIFT = 32 - DIRECTIONS_BITS;
@@ -54,39 +60,11 @@ export function createTakePlainSegment(
   sink: InOrderSink,
   seed: number,
 ): TakePlainSegment {
-  const sourceMultiplier = mixHash(seed, 4) | 1;
-  const destinationMultiplier = mixHash(seed, 5) | 1;
-  const portsMultiplier = mixHash(seed, 6) | 1;
-  const directions = new Int32Array(2 ** DIRECTIONS_BITS);
-  const { keys, isSeen, lists } = table;
+  const directionOf = createDirectionOf(table, seed);
+  const { isSeen, lists } = table;
   const { sequences } = streams;
   const { status, next } = sequences;
-  const { lastFrame, lastPayload } = recent;
-
-  function directionOf(bytes: Uint8Array, addresses: number, tcp: number): number {
-    const source = word(bytes, addresses);
-    const destination = word(bytes, addresses + 4);
-    const ports = word(bytes, tcp);
-    const sum =
-      Math.imul(source, sourceMultiplier) +
-      Math.imul(destination, destinationMultiplier) +
-      Math.imul(ports, portsMultiplier);
-    const entry = (sum | 0) >>> DIRECTIONS_SHIFT;
-    const direction = directions[entry];
-    const side = direction & 1;
-    const key = (direction >> 1) * KEY_WORDS;
-    if (
-      keys[key + side] === source &&
-      keys[key + (side ^ 1)] === destination &&
-      keys[key + KEY_PORTS_SENT + side] === ports &&
-      keys[key + KEY_KIND] === IP_PROTOCOL_TCP
-    ) {
-      return direction;
-    }
-    const found = table.findTcp4(source, destination, ports);
-    if (found !== FLOW_NONE) directions[entry] = found;
-    return found;
-  }
+  const { rows } = recent;
 
   function takeSegment(bytes: Uint8Array, tcp: number, payload: number, end: number): boolean {
     const direction = directionOf(bytes, tcp - 8, tcp);
@@ -100,12 +78,15 @@ export function createTakePlainSegment(
     ) {
       return false;
     }
+    const row = direction * RECENT_WORDS;
     if (payload === end) {
       if (recent.mayBeCopy(direction)) return false;
     } else {
-      lastPayload[direction] = recent.frame;
+      rows[row + LAST_PAYLOAD] = recent.frame;
+      rows[row + PAYLOAD_TCP] = tcp;
+      rows[row + PAYLOAD_END] = end;
     }
-    lastFrame[direction] = recent.frame;
+    rows[row] = recent.frame;
     lists.touch(direction >> 1);
     const acknowledgment = word(bytes, tcp + 8);
     const peer = direction ^ 1;
@@ -135,6 +116,42 @@ export function createTakePlainSegment(
     const payload = tcp + ((bytes[tcp + 12] >> 4) << 2);
     if (payload < tcp + TCP_BYTES_MIN || payload > packetEnd || packetEnd > end) return false;
     return takeSegment(bytes, tcp, payload, packetEnd);
+  };
+}
+
+/** The direction of the frame with its IPv4 addresses and its TCP header here, or FLOW_NONE. */
+type DirectionOf = (bytes: Uint8Array, addresses: number, tcp: number) => number;
+
+function createDirectionOf(table: FlowTable, seed: number): DirectionOf {
+  const sourceMultiplier = mixHash(seed, 4) | 1;
+  const destinationMultiplier = mixHash(seed, 5) | 1;
+  const portsMultiplier = mixHash(seed, 6) | 1;
+  const directions = new Int32Array(2 ** DIRECTIONS_BITS);
+  const { keys } = table;
+
+  return (bytes, addresses, tcp) => {
+    const source = word(bytes, addresses);
+    const destination = word(bytes, addresses + 4);
+    const ports = word(bytes, tcp);
+    const sum =
+      Math.imul(source, sourceMultiplier) +
+      Math.imul(destination, destinationMultiplier) +
+      Math.imul(ports, portsMultiplier);
+    const entry = (sum | 0) >>> DIRECTIONS_SHIFT;
+    const direction = directions[entry];
+    const side = direction & 1;
+    const key = (direction >> 1) * KEY_WORDS;
+    if (
+      keys[key + side] === source &&
+      keys[key + (side ^ 1)] === destination &&
+      keys[key + KEY_PORTS_SENT + side] === ports &&
+      keys[key + KEY_KIND] === IP_PROTOCOL_TCP
+    ) {
+      return direction;
+    }
+    const found = table.findTcp4(source, destination, ports);
+    if (found !== FLOW_NONE) directions[entry] = found;
+    return found;
   };
 }
 

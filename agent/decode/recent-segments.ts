@@ -18,6 +18,11 @@ import { type FlowTable, SIDES } from './flow-table.ts';
 
 /** Bytes of the last payload that are kept beyond its block. */
 const KEPT_BYTES_MAX = 32;
+/** Words of a direction in `rows`. */
+const RECENT_WORDS = 4;
+const LAST_PAYLOAD = 1;
+const PAYLOAD_TCP = 2;
+const PAYLOAD_END = 3;
 /** Without an IP identification, only a frame as near as this is taken for a copy. */
 const COPY_AGE_MAX_US = 10_000;
 /** Field of the IP header, counted from the source address in it. */
@@ -34,14 +39,14 @@ const NO_FRAMES: FrameBlock = {
 };
 
 export class RecentSegments {
-  /**
-   * Number of the frame under way, counted in words of the index since start; wraps. The two
-   * columns below take it for each direction: one store a frame is all that the hot path pays.
-   */
+  /** Number of the frame under way, counted in words of the index since start; wraps. */
   frame = 0;
-  readonly lastFrame: Int32Array;
-  /** Of the last frame with payload. */
-  readonly lastPayload: Int32Array;
+  /**
+   * RECENT_WORDS a direction: number of its last frame, number of its last frame with payload, and
+   * of that the places of TCP header and end in the block. All that the hot path pays is to fill
+   * it (plain-segments.ts does so itself).
+   */
+  readonly rows: Int32Array;
   readonly #table: FlowTable;
   readonly #headers: FrameHeaders;
   /** Of the frame before, read once more. */
@@ -58,8 +63,7 @@ export class RecentSegments {
     const directions = table.flowsMax * SIDES;
     this.#table = table;
     this.#headers = headers;
-    this.lastFrame = new Int32Array(directions).fill(-1);
-    this.lastPayload = new Int32Array(directions).fill(-1);
+    this.rows = new Int32Array(directions * RECENT_WORDS).fill(-1);
     this.#kept = new Uint8Array(directions * KEPT_BYTES_MAX);
     this.#keptLength = new Uint8Array(directions);
     this.#keptSequence = new Int32Array(directions);
@@ -75,7 +79,7 @@ export class RecentSegments {
   endBlock(): void {
     const directions = this.#rowsUsed * SIDES;
     for (let direction = 0; direction < directions; direction++) {
-      if (this.#wordOf(this.lastPayload[direction]) >= 0) this.#keep(direction);
+      if (this.#isPayloadHere(direction)) this.#keep(direction);
     }
     this.#firstFrame = (this.#firstFrame + this.#block.framesCount * FRAME_WORDS) | 0;
     this.#block = NO_FRAMES;
@@ -84,14 +88,27 @@ export class RecentSegments {
   /** The direction belongs to another flow from now on. */
   forget(direction: number): void {
     this.#rowsUsed = Math.max(this.#rowsUsed, (direction >> 1) + 1);
-    this.lastFrame[direction] = (this.#firstFrame - 1) | 0;
-    this.lastPayload[direction] = (this.#firstFrame - 1) | 0;
+    const row = direction * RECENT_WORDS;
+    this.rows[row] = (this.#firstFrame - 1) | 0;
+    this.rows[row + LAST_PAYLOAD] = (this.#firstFrame - 1) | 0;
     this.#keptLength[direction] = 0;
+  }
+
+  /** The frame under way was a segment of this direction. */
+  note(direction: number, bytes: Uint8Array, tcp: number, payload: number, end: number): void {
+    const row = direction * RECENT_WORDS;
+    this.rows[row] = this.frame;
+    if (payload >= end) return;
+    // A packet put together from pieces is in no block.
+    this.rows[row + LAST_PAYLOAD] =
+      bytes === this.#block.bytes ? this.frame : (this.#firstFrame - 1) | 0;
+    this.rows[row + PAYLOAD_TCP] = tcp;
+    this.rows[row + PAYLOAD_END] = end;
   }
 
   /** Cheaper than `isCopy`, for an ordinary segment: false where that would say false. */
   mayBeCopy(direction: number): boolean {
-    const word = (this.lastFrame[direction] - this.#firstFrame) | 0;
+    const word = (this.rows[direction * RECENT_WORDS] - this.#firstFrame) | 0;
     const own = (this.frame - this.#firstFrame) | 0;
     if (word < 0 || word >= own) return false;
     const { index } = this.#block;
@@ -110,7 +127,7 @@ export class RecentSegments {
     timeUs: number,
     isOrdinary: boolean,
   ): boolean {
-    const last = this.lastFrame[direction];
+    const last = this.rows[direction * RECENT_WORDS];
     const word = (last - this.#firstFrame) | 0;
     const own = (this.frame - this.#firstFrame) | 0;
     if (word < 0 || word >= own) return false;
@@ -139,17 +156,23 @@ export class RecentSegments {
     offset: number,
     length: number,
   ): boolean {
-    if (this.#wordOf(this.lastPayload[direction]) < 0 || !this.#read(this.lastPayload[direction])) {
+    if (!this.#isPayloadHere(direction)) {
       const known = this.#keptLength[direction];
       const base = direction * KEPT_BYTES_MAX;
       const distance = (sequence - this.#keptSequence[direction]) | 0;
       return isOther(this.#kept, base, known, bytes, offset, length, distance);
     }
-    const { transport, transportEnd } = this.#known;
     const known = this.#block.bytes;
-    const from = tcpPayloadOffset(known, transport, transportEnd);
-    const distance = (sequence - sequenceAt(known, transport)) | 0;
-    return isOther(known, from, transportEnd - from, bytes, offset, length, distance);
+    const tcp = this.rows[direction * RECENT_WORDS + PAYLOAD_TCP];
+    const end = this.rows[direction * RECENT_WORDS + PAYLOAD_END];
+    const from = tcpPayloadOffset(known, tcp, end);
+    const distance = (sequence - sequenceAt(known, tcp)) | 0;
+    return isOther(known, from, end - from, bytes, offset, length, distance);
+  }
+
+  /** The last payload is in this block. */
+  #isPayloadHere(direction: number): boolean {
+    return this.#wordOf(this.rows[direction * RECENT_WORDS + LAST_PAYLOAD]) >= 0;
   }
 
   /** Place in the block's index, or negative for a frame of an earlier block. */
@@ -176,15 +199,15 @@ export class RecentSegments {
 
   #keep(direction: number): void {
     if (this.#table.facts[direction >> 1] === undefined) return;
-    if (!this.#read(this.lastPayload[direction])) return;
-    const { transport, transportEnd } = this.#known;
     const { bytes } = this.#block;
-    const from = tcpPayloadOffset(bytes, transport, transportEnd);
-    const length = Math.min(transportEnd - from, KEPT_BYTES_MAX);
+    const tcp = this.rows[direction * RECENT_WORDS + PAYLOAD_TCP];
+    const end = this.rows[direction * RECENT_WORDS + PAYLOAD_END];
+    const from = tcpPayloadOffset(bytes, tcp, end);
+    const length = Math.min(end - from, KEPT_BYTES_MAX);
     const to = direction * KEPT_BYTES_MAX;
     for (let at = 0; at < length; at++) this.#kept[to + at] = bytes[from + at];
     this.#keptLength[direction] = length;
-    this.#keptSequence[direction] = sequenceAt(bytes, transport);
+    this.#keptSequence[direction] = sequenceAt(bytes, tcp);
   }
 }
 

@@ -45,8 +45,6 @@ export class TcpStreams {
   readonly #context: SegmentContext;
   readonly sequences: TcpSequences;
   readonly #recent: RecentSegments;
-  readonly #lastFrame: Int32Array;
-  readonly #lastPayload: Int32Array;
   readonly #onDiffering: (direction: number) => void;
   readonly #status: Uint8Array;
   readonly #next: Int32Array;
@@ -68,8 +66,6 @@ export class TcpStreams {
     this.#sink = sink;
     this.#context = context;
     this.#recent = recent;
-    this.#lastFrame = recent.lastFrame;
-    this.#lastPayload = recent.lastPayload;
     this.#onDiffering = onDiffering;
     this.sequences = new TcpSequences(directions, options, pool, context, counters, sink);
     this.#status = this.sequences.status;
@@ -101,9 +97,7 @@ export class TcpStreams {
     ) {
       return this.#notSimplyNext(direction, bytes, tcp, payload, end, cutBytes);
     }
-    const { frame } = this.#recent;
-    this.#lastFrame[direction] = frame;
-    this.#lastPayload[direction] = frame;
+    this.#recent.note(direction, bytes, tcp, payload, end);
     this.acknowledge(direction ^ 1, int32At(bytes, tcp + TCP_ACKNOWLEDGMENT));
     this.sequences.deliver(direction, bytes, payload, end - payload);
     return true;
@@ -155,12 +149,10 @@ export class TcpStreams {
       this.#next[direction] === int32At(bytes, tcp + TCP_SEQUENCE);
     const { timeUs } = this.#context;
     if (this.#recent.isCopy(direction, bytes, tcp, end, timeUs, isOrdinary)) return false;
-    const { frame } = this.#recent;
     if (isOrdinary) this.acknowledge(direction ^ 1, int32At(bytes, tcp + TCP_ACKNOWLEDGMENT));
     else this.#unusual(direction, bytes, tcp, payload, end, cutBytes);
     // Behind the rest, which may have begun another flow in this row.
-    this.#lastFrame[direction] = frame;
-    if (payload < end) this.#lastPayload[direction] = frame;
+    this.#recent.note(direction, bytes, tcp, payload, end);
     return true;
   }
 
