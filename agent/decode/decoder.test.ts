@@ -86,10 +86,14 @@ test('a frame of 64 KiB out of order is kept whole', () => {
   assert.equal(modbus.flows[0].client, Q + big);
 });
 
+const LATER_US = 1_790_000_010_000_000;
+
 // biome-ignore format: one case per line
 const lives: { name: string; frames: FrameFields[]; clients: string[]; midstream: boolean[] }[] = [
   { name: 'a new SYN on the same ports is a new flow',     frames: [...OPEN, c(1001, Q), c(90_000, '', 0, { flags: SYN }), c(90_001, 'q2..')], clients: [Q, 'q2..'], midstream: [false, false] },
   { name: 'a repeated SYN is not',                         frames: [...OPEN, c(1001, Q), c(1000, '', 0, { flags: SYN }), c(1005, 'q2..')], clients: ['q1..q2..'], midstream: [false] },
+  { name: 'the same SYN after the end is a new flow',      frames: [...OPEN, c(1001, Q), c(1005, '', 5001, { flags: FIN_ACK }), s(5001, '', 1006, { flags: FIN_ACK }), ...OPEN, c(1001, 'q2..')], clients: [Q, 'q2..'], midstream: [false, false] },
+  { name: 'the same SYN after a long pause is one too',   frames: [...OPEN, c(1001, Q), ...OPEN.map((frame) => ({ ...frame, timeUs: LATER_US })), { ...c(1001, 'q2..'), timeUs: LATER_US }], clients: [Q, 'q2..'], midstream: [false, false] },
   { name: 'a new SYN-ACK whose SYN was lost is one',       frames: [...OPEN, c(1001, Q), s(99_000, '', 90_001, { flags: SYN_ACK }), c(90_001, 'q2..')], clients: [Q, 'q2..'], midstream: [false, false] },
   { name: 'a RST ends the flow, more bytes begin another', frames: [...OPEN, c(1001, Q), s(5001, '', 0, { flags: RST }), c(1005, 'q2..')], clients: [Q, 'q2..'], midstream: [false, true] },
   { name: 'a RST far outside the window is nobody\'s',     frames: [...OPEN, c(1001, Q), s(99_999_999, '', 0, { flags: RST }), c(1005, 'q2..')], clients: ['q1..q2..'], midstream: [false] },

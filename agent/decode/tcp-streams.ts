@@ -34,6 +34,8 @@ const TCP_TELLING = TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK;
 const STATUS_FIN = STATUS_FIN_WAITING | STATUS_FIN_REACHED;
 /** More than a SYN can carry: an acknowledgment further off belongs to another connection. */
 const SYN_PAYLOAD_BYTES_MAX = 65_536;
+/** A SYN is retransmitted while nothing was answered; behind data and such a pause it is new. */
+const SYN_REPEATED_WITHIN_US = 5_000_000;
 /** A reset counts when it is this near to the next byte expected. */
 const RESET_WINDOW_BYTES = 65_536;
 /** Segments this far behind the end of a closed connection are late copies. */
@@ -229,7 +231,7 @@ export class TcpStreams {
     hasAcknowledgment: boolean,
     acknowledgment: number,
   ): boolean {
-    if (this.#isSynSeen[direction] !== 0 && this.#initial[direction] === sequence) return false;
+    if (this.#isRepeatedSyn(direction, sequence)) return false;
     const peer = direction ^ 1;
     const isAnswer =
       hasAcknowledgment &&
@@ -245,6 +247,18 @@ export class TcpStreams {
     this.#table.originatorSide[direction >> 1] = (hasAcknowledgment ? peer : direction) & 1;
     if (hasAcknowledgment) this.sequences.setKnown(peer, acknowledgment);
     return true;
+  }
+
+  /**
+   * A SYN with the number of the one before is its retransmission, unless the connection is over
+   * or has long been silent: then the same capture is played once more (tcpreplay --loop).
+   */
+  #isRepeatedSyn(direction: number, sequence: number): boolean {
+    if (this.#isSynSeen[direction] === 0 || this.#initial[direction] !== sequence) return false;
+    if ((this.#status[direction] & STATUS_ENDED) !== 0) return false;
+    const flow = this.#table.facts[direction >> 1];
+    if (flow === undefined) return true;
+    return Math.abs(this.#context.timeUs - flow.lastSeenUs) < SYN_REPEATED_WITHIN_US;
   }
 
   /** Of the SYN alone, or of payload that came with it (RFC 7413) too. */
