@@ -4,13 +4,20 @@
  */
 import { lookup } from 'node:dns/promises';
 import { dirname } from 'node:path';
+import { bufferChildWords } from '../buffer/child-process.ts';
 import { SiteBuffer } from '../buffer/site-buffer.ts';
-import type { IntervalReport } from '../protocols/interval-report.ts';
+import type { IntervalReport, Observation } from '../protocols/interval-report.ts';
+import type { RegisterMapEntry } from '../protocols/modbus/register-map.ts';
+import { AssetNews } from './asset-news.ts';
+import { noteActions } from './asset-notes.ts';
+import { bufferStatus } from './buffer-status.ts';
 import { CaptureHost } from './capture-host.ts';
 import { type Config, serialLineName } from './config.ts';
 import { agentMetrics } from './diagnostics/agent-metrics.ts';
 import type { AgentStatus, UplinkStatus } from './diagnostics/agent-status.ts';
+import type { ControlAction } from './diagnostics/control-actions.ts';
 import { ControlServer } from './diagnostics/control-server.ts';
+import { LiveFeed } from './diagnostics/live-feed.ts';
 import { RunningTotals } from './diagnostics/running-totals.ts';
 import type { Clock } from './platform/clock.ts';
 import { SiteDigest } from './platform/digest.ts';
@@ -18,8 +25,13 @@ import type { Log } from './platform/log.ts';
 import { metricsText } from './platform/metrics.ts';
 import type { OperatorFault } from './platform/operator-fault.ts';
 import type { Random } from './platform/random.ts';
+import type { Part } from './platform/supervisor.ts';
+import { reportOfOurs, siteActions } from './site-actions.ts';
+import { openAlarms, type SiteAlarms } from './site-alarms.ts';
 import { openSiteKey } from './site-key.ts';
+import type { AdvisoryView } from './uplink/advisory-desk.ts';
 import type { Uplink } from './uplink/uplink.ts';
+import { uplinkActions } from './uplink-actions.ts';
 import { PROGRAM_VERSION } from './version.ts';
 import { FILE_INTERFACE, type InterfaceNotice, type WorkerSettings } from './worker-channel.ts';
 
@@ -31,30 +43,50 @@ export interface AgentSurroundings {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** A part has worked just now; the service manager's watchdog is fed by it. */
+  readonly progress?: (part: Part) => void;
 }
 
 export class Agent {
   readonly #config: Config;
   readonly #around: AgentSurroundings;
   readonly #startedAtMs: number;
+  readonly #startedAtWallMs: number;
   readonly #totals = new RunningTotals();
+  readonly #live = new LiveFeed();
   readonly #siteKey: Uint8Array;
   readonly #buffer: SiteBuffer;
   readonly #control: ControlServer;
   #capture: CaptureHost | undefined;
+  #alarms: SiteAlarms | undefined;
   #uplink: Uplink | undefined;
+  /** What the hub doesn't know yet of the devices. */
+  #news: AssetNews | undefined;
   #agentId: string | undefined;
 
   private constructor(config: Config, around: AgentSurroundings) {
     this.#config = config;
     this.#around = around;
     this.#startedAtMs = around.clock.monotonicMs();
+    this.#startedAtWallMs = around.clock.wallMs();
     this.#siteKey = openSiteKey(dirname(config.buffer.path), around.random);
     const { path, quotaMiB } = config.buffer;
-    this.#buffer = SiteBuffer.open({ path, quotaMiB, ...around });
+    this.#buffer = SiteBuffer.open({
+      path,
+      quotaMiB,
+      ...around,
+      childWords: bufferChildWords(),
+      onNotice: ({ event, text }) => around.log.warn({ event }, text),
+    });
     this.#control = new ControlServer({
       status: () => this.status(),
       metrics: () => metricsText(agentMetrics(this.status())),
+      live: this.#live,
+      actions: this.#actions(),
+      knowledge: {
+        ask: (question) => this.#capture?.desk.ask(question) ?? Promise.resolve(undefined),
+        notes: () => this.#buffer.state((state) => state.notes()) ?? [],
+      },
     });
   }
 
@@ -74,6 +106,8 @@ export class Agent {
   async stop(): Promise<void> {
     await this.#capture?.stop();
     await this.#uplink?.stop();
+    this.#alarms?.close();
+    this.#live.close();
     await this.#control.close();
     this.#buffer.close();
   }
@@ -87,6 +121,7 @@ export class Agent {
       ...(this.#agentId !== undefined && { agentId: this.#agentId }),
       siteName: this.#config.site.name,
       sharing: this.#config.site.sharing,
+      startedAtMs: this.#startedAtWallMs,
       uptimeSeconds: (clock.monotonicMs() - this.#startedAtMs) / 1000,
       residentBytes: process.memoryUsage.rss(),
       isCapturing: capture?.isCapturing ?? false,
@@ -94,14 +129,38 @@ export class Agent {
       ...(capture?.lastFault && { captureFault: capture.lastFault }),
       interfaces: this.#interfaceStatus(),
       traffic: totals.traffic,
+      ...(totals.recentTraffic && { recent: totals.recentTraffic }),
       observations: totals.observations,
       observationsFolded: totals.observationsFolded,
       alertsRaised: totals.alertsRaised,
       alerts: totals.detections.map(({ detection }) => detection),
       tables: totals.tables,
-      buffer: this.#bufferStatus(),
+      buffer: bufferStatus(this.#buffer, this.#config.buffer),
       ...(this.#uplink && { uplink: uplinkStatus(this.#uplink) }),
+      ...(this.#uplink && { advisories: this.#uplink.advisories() }),
+      ...(this.#alarms && { syslog: this.#alarms.status() }),
     };
+  }
+
+  /** What commands may ask for over the socket. */
+  #actions(): ReadonlyMap<string, ControlAction> {
+    const site = siteActions({
+      agentId: () => this.#agentId,
+      deliver: (topic, bytes) => this.#uplink?.deliver(topic, bytes),
+      sector: this.#config.site.sector,
+      record: (observation) => this.#recordOwn(observation),
+    });
+    const notes = noteActions(this.#buffer, this.#around.clock);
+    return new Map([...site, ...uplinkActions(() => this.#uplink), ...notes]);
+  }
+
+  /** What a command of ours did on the plant network, kept among the observations. */
+  #recordOwn(observation: Observation): void {
+    const timeUs = Math.round(this.#around.clock.wallMs() * 1000);
+    const report = reportOfOurs({ ...observation, timeUs });
+    const recorded = this.#buffer.recordReport(report);
+    if (recorded.kind === 'fault') this.#logFault(recorded.fault);
+    this.#live.tell(report);
   }
 
   async #start(): Promise<void> {
@@ -111,10 +170,13 @@ export class Agent {
     if (diagnostics.page) {
       this.#around.log.warn({ event: 'pageMissing' }, 'the page is not in this version');
     }
+    this.#alarms = await openAlarms(diagnostics.syslog, this.#around.clock);
     const settings = await workerSettings(this.#config, this.#siteKey, this.#around.clock);
     const sink = {
       report: (report: IntervalReport) => this.#report(report),
       interfaceState: (notice: InterfaceNotice) => this.#interfaceState(notice),
+      knownState: () => this.#buffer.state((state) => state.rows()) ?? [],
+      restarting: () => this.#around.progress?.('capture'),
     };
     this.#capture = new CaptureHost(settings, sink, this.#around.clock, this.#around.log);
     // The plant doesn't wait: the worker loads while this thread loads MQTT. Its first report comes
@@ -127,48 +189,43 @@ export class Agent {
 
   /** Loaded only where there is an uplink: MQTT and the signatures cost memory. */
   async #startUplink(uplink: NonNullable<Config['uplink']>): Promise<void> {
-    const credentials = await import('./uplink/credentials.ts');
-    const { Uplink } = await import('./uplink/uplink.ts');
-    const { MqttLink } = await import('./uplink/mqtt-link.ts');
-    const { broker } = uplink;
-    const { agentId, signer } = credentials.openAgentIdentity(uplink.credentials);
-    const { site } = this.#config;
-    this.#agentId = agentId;
-    this.#uplink = new Uplink({
-      ...this.#around,
-      buffer: this.#buffer,
-      signer,
-      receiptKeys: credentials.loadReceiptKey(uplink.credentials),
-      link: new MqttLink({
-        broker,
-        agentId,
-        ...(broker.startsWith('mqtts:') && {
-          tls: credentials.loadTlsCredentials(uplink.credentials),
-        }),
-      }),
-      digest: new SiteDigest(this.#siteKey),
-      settings: {
-        broker,
-        siteName: site.name,
-        ...(site.sector !== undefined && { sector: site.sector }),
-        sharing: site.sharing,
-        programVersion: PROGRAM_VERSION,
-        summaryIntervalMs: uplink.summaryIntervalMs,
-      },
+    const assetChanges = this.#openNews();
+    const { startUplink } = await import('./start-uplink.ts');
+    const parts = { config: this.#config, buffer: this.#buffer, siteKey: this.#siteKey };
+    const onAdvisory = (advisory: AdvisoryView) => this.#alarms?.advisory(advisory);
+    const asked = { ...this.#around, ...parts, uplink, onAdvisory, assetChanges };
+    const started = await startUplink(asked);
+    this.#uplink = started.uplink;
+    this.#agentId = started.agentId;
+  }
+
+  #openNews(): AssetNews {
+    const digest = new SiteDigest(this.#siteKey);
+    const encoder = new TextEncoder();
+    this.#news = new AssetNews((text) => {
+      const bytes = encoder.encode(text);
+      return digest.pseudonym(bytes, 0, bytes.length);
     });
-    this.#uplink.start();
+    return this.#news;
   }
 
   #report(report: IntervalReport): void {
+    this.#around.progress?.('capture');
     this.#totals.add(report);
     const recorded = this.#buffer.recordReport(report);
+    this.#around.progress?.('buffer');
+    const { state, assetChanges } = report;
+    if (assetChanges !== undefined) this.#news?.add(assetChanges);
+    if (state !== undefined) this.#buffer.state((store) => store.save(state));
     if (recorded.kind === 'fault') this.#logFault(recorded.fault);
     for (const { change, detection } of report.detections) {
       const { code, severity, title, client, server, unitId } = detection;
       const fields = { event: 'detection', change, code, severity, client, server, unitId };
       this.#around.log.warn(fields, title);
     }
+    this.#alarms?.detections(report.detections);
     this.#uplink?.report(report);
+    this.#live.tell(report);
   }
 
   #interfaceState(notice: InterfaceNotice): void {
@@ -205,6 +262,8 @@ export class Agent {
         framesDropped: seen?.framesDropped ?? 0,
         framesTruncated: seen?.framesTruncated ?? 0,
         bytesSeen: seen?.bytesSeen ?? 0,
+        ...((seen?.framesDuplicate ?? 0) > 0 && { framesDuplicate: seen?.framesDuplicate ?? 0 }),
+        recent: this.#totals.recentFrames(name),
         ...(seen?.bytesNotFramed !== undefined && {
           bytesNotFramed: seen.bytesNotFramed,
           bytesMissed: seen.bytesMissed ?? 0,
@@ -213,19 +272,6 @@ export class Agent {
           seen.lastFrameUs > 0 && { lastFrameAgeSeconds: Math.max(0, ageSeconds) }),
       };
     });
-  }
-
-  #bufferStatus(): AgentStatus['buffer'] {
-    const { path, quotaMiB } = this.#config.buffer;
-    const statistics = this.#buffer.statistics();
-    const { fault } = this.#buffer;
-    return {
-      path,
-      databaseBytes: statistics?.databaseBytes ?? 0,
-      quotaBytes: quotaMiB * MIB,
-      observationsStored: statistics?.observationsStored ?? 0,
-      ...(fault && { fault: factsOf(fault) }),
-    };
   }
 }
 
@@ -256,9 +302,18 @@ async function workerSettings(
     evidenceBytes: capture.evidenceMiB * MIB,
     modbusPorts: decode.modbusPorts,
     opcuaPorts: decode.opcuaPorts,
+    ...(decode.registerMaps.length > 0 && {
+      registerPoints: await registerPoints(decode.registerMaps),
+    }),
     exclude: await ownTraffic(config, clock),
     siteKey,
   };
+}
+
+/** Read only where somebody has a map. */
+async function registerPoints(paths: readonly string[]): Promise<RegisterMapEntry[]> {
+  const { loadRegisterMapEntries } = await import('./register-map.ts');
+  return loadRegisterMapEntries(paths);
 }
 
 /**

@@ -3,11 +3,13 @@
  * and starts it again when it dies, since a sensor that stays blind after a crash is worse than one
  * that says it was blind for a second.
  */
-import { Worker } from 'node:worker_threads';
-import type { IntervalReport } from '../protocols/interval-report.ts';
+import type { Worker } from 'node:worker_threads';
+import type { IntervalReport, StateRow } from '../protocols/interval-report.ts';
+import { KnowledgeDesk } from './knowledge-desk.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import { OperatorFault } from './platform/operator-fault.ts';
+import { startWorker } from './platform/program-files.ts';
 import type { InterfaceNotice, ToMain, ToWorker, WorkerSettings } from './worker-channel.ts';
 
 const RESTART_DELAY_MS = 1000;
@@ -25,6 +27,10 @@ export interface CaptureHostSink {
   /** Returns once the report is on disk; only then is the credit given back. */
   report(report: IntervalReport): void;
   interfaceState(notice: InterfaceNotice): void;
+  /** What was known before; asked for once frames are captured. */
+  knownState?(): readonly StateRow[];
+  /** The worker has ended and is started again: no standstill, but nothing is captured. */
+  restarting?(): void;
 }
 
 export interface CaptureHostStatus {
@@ -35,6 +41,8 @@ export interface CaptureHostStatus {
 }
 
 export class CaptureHost {
+  /** Questions about what the worker knows. */
+  readonly desk: KnowledgeDesk;
   readonly #settings: WorkerSettings;
   readonly #sink: CaptureHostSink;
   readonly #clock: Clock;
@@ -63,6 +71,7 @@ export class CaptureHost {
     this.#clock = clock;
     this.#log = log;
     this.#workerUrl = workerUrl;
+    this.desk = new KnowledgeDesk(clock, (message) => this.#send(message));
   }
 
   /** Resolves when frames are being captured; rejects with the OperatorFault of the first start. */
@@ -98,7 +107,7 @@ export class CaptureHost {
   }
 
   #spawn(started: () => void, failed: (fault: Error) => void): void {
-    const worker = new Worker(this.#workerUrl, {
+    const worker = startWorker(this.#workerUrl, {
       workerData: this.#settings,
       resourceLimits: {
         maxYoungGenerationSizeMb: WORKER_YOUNG_MB,
@@ -113,6 +122,7 @@ export class CaptureHost {
         this.#isCapturing = true;
         this.#capturingSinceMs = this.#clock.monotonicMs();
         this.#lastFault = undefined;
+        this.desk.restore(this.#sink.knownState?.() ?? []);
         started();
       } else {
         this.#receive(message);
@@ -127,6 +137,7 @@ export class CaptureHost {
     worker.on('exit', () => {
       this.#isCapturing = false;
       this.#worker = undefined;
+      this.desk.abandon();
       this.#lastReportArrived();
       if (this.#isStopping) return;
       if (!wasStarted && this.#restarts === 0) {
@@ -146,6 +157,9 @@ export class CaptureHost {
         this.#send({ kind: 'credit' });
         if (message.isLast) this.#lastReportArrived();
         break;
+      case 'knowledge':
+        this.desk.answer(message.questionNumber, message.text);
+        break;
       case 'interfaceState':
         this.#sink.interfaceState(message.notice);
         break;
@@ -163,6 +177,7 @@ export class CaptureHost {
 
   #restartLater(): void {
     this.#restarts++;
+    this.#sink.restarting?.();
     const delayMs = Math.min(
       RESTART_DELAY_MS * 2 ** Math.min(this.#restartsInARow, 10),
       RESTART_DELAY_MS_MAX,

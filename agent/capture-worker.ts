@@ -2,9 +2,12 @@
  * The worker that owns capture, decode and observe for all interfaces: frames never cross a thread.
  * Once a second it hands the main thread one report, if it has a credit; else it goes on counting.
  */
+import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FrameBlockSink } from '../protocols/frame-block.ts';
-import type { SourceCoverage } from '../protocols/interval-report.ts';
+import type { IntervalReport, SourceCoverage, StateRow } from '../protocols/interval-report.ts';
+import type { KnowledgeQuestion } from '../protocols/knowledge-question.ts';
+import { RegisterMap } from '../protocols/modbus/register-map.ts';
 import { FrameHistory } from './capture/frame-history.ts';
 import {
   type CaptureStateChange,
@@ -13,7 +16,8 @@ import {
 } from './capture/interface-source.ts';
 import { PacedFileSource } from './capture/paced-file-source.ts';
 import { SerialSource } from './capture/serial-source.ts';
-import { TapMerge } from './capture/tap-merge.ts';
+import { TAP_HELD_BLOCKS_MAX, TapMerge } from './capture/tap-merge.ts';
+import { answerText } from './knowledge-answer.ts';
 import { Pipeline } from './pipeline.ts';
 import { SystemClock } from './platform/clock.ts';
 import { SiteDigest } from './platform/digest.ts';
@@ -75,8 +79,10 @@ class CaptureWorker {
       modbusPorts: settings.modbusPorts,
       opcuaPorts: settings.opcuaPorts,
       digest: new SiteDigest(settings.siteKey),
+      sha1Base64: (bytes) => createHash('sha1').update(bytes).digest('base64'),
       hashSeed: Math.floor(new SystemRandom().fraction() * 2 ** 32),
       ...(history && { evidence: history }),
+      ...(settings.registerPoints && { registerMap: new RegisterMap(settings.registerPoints) }),
     });
     this.#roles = settings.interfaces.map(({ role }) => role);
     const isTap = this.#roles.includes('tapA') && this.#roles.includes('tapB');
@@ -110,6 +116,19 @@ class CaptureWorker {
 
   addCredit(): void {
     this.#credits++;
+  }
+
+  restore(rows: readonly StateRow[]): void {
+    this.#pipeline.knowledge?.restore(rows, this.#nowUs());
+  }
+
+  answer(questionNumber: number, question: KnowledgeQuestion): void {
+    const { knowledge } = this.#pipeline;
+    if (knowledge === undefined) return;
+    answerText(knowledge, question, this.#nowUs()).then(
+      (text) => post({ kind: 'knowledge', questionNumber, text }),
+      () => post({ kind: 'knowledge', questionNumber, text: '{}' }),
+    );
   }
 
   /** The last report goes out without a credit: the main thread waits for it. */
@@ -185,6 +204,14 @@ class CaptureWorker {
     return Math.round(this.#clock.wallMs() * 1000);
   }
 
+  /** What the tap's merge had to let go before the other port had caught up. */
+  #withTap(report: IntervalReport): IntervalReport {
+    if (this.#tap === undefined) return report;
+    const { overflowed: evicted } = this.#tap;
+    const row = { table: 'tapBlocks', used: 0, max: TAP_HELD_BLOCKS_MAX, evicted, refused: 0 };
+    return { ...report, tables: [...report.tables, row] };
+  }
+
   #report(isLast: boolean): void {
     const nowMs = this.#clock.monotonicMs();
     const intervalMs = nowMs - this.#reportedMs;
@@ -194,10 +221,10 @@ class CaptureWorker {
     );
     const toUs = this.#nowUs();
     const fromUs = toUs - Math.round(intervalMs * 1000);
-    const report = this.#pipeline.report(fromUs, toUs, coverage);
+    const report = this.#pipeline.report(fromUs, toUs, coverage, isLast);
     this.#reported = now;
     this.#reportedMs = nowMs;
-    post({ kind: 'report', report, isLast });
+    post({ kind: 'report', report: this.#withTap(report), isLast });
   }
 }
 
@@ -239,15 +266,28 @@ function post(message: ToMain): void {
 // The host starts this file with exactly these settings (capture-host.ts).
 const worker = new CaptureWorker(workerData as WorkerSettings);
 parentPort?.on('message', (message: ToWorker) => {
-  if (message.kind === 'credit') worker.addCredit();
-  else worker.stop();
+  switch (message.kind) {
+    case 'credit':
+      worker.addCredit();
+      break;
+    case 'stop':
+      worker.stop();
+      break;
+    case 'restore':
+      worker.restore(message.rows);
+      break;
+    case 'ask':
+      worker.answer(message.questionNumber, message.question);
+      break;
+    default:
+      message satisfies never;
+  }
 });
-try {
-  await worker.start();
-} catch (error) {
+// No top-level await: the built program carries this file as a classic script.
+worker.start().catch((error: unknown) => {
   if (!(error instanceof OperatorFault)) throw error;
   const { code, problem, remedy } = error;
   worker.abandon();
   post({ kind: 'fault', code, problem, remedy });
   parentPort?.close();
-}
+});

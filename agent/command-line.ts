@@ -3,6 +3,11 @@
  * when it is asked for, so that `replay` carries no database and no MQTT.
  */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addBuffer } from './commands/buffer-cli.ts';
+import { addIdentity } from './commands/identity-cli.ts';
+import { addKnowledge } from './commands/knowledge-cli.ts';
+import { addSiteCommands } from './commands/site-cli.ts';
+import { addUplinkCommands } from './commands/uplink-cli.ts';
 import { OperatorFault } from './platform/operator-fault.ts';
 import { escapeText } from './platform/wire-text.ts';
 import { PROGRAM_VERSION } from './version.ts';
@@ -42,6 +47,11 @@ function describeProgram(exitWith: (code: number) => void): Command {
   addRun(program, exitWith);
   addReplay(program, exitWith);
   addDaily(program, exitWith);
+  addSiteCommands(program, exitWith);
+  addKnowledge(program, exitWith);
+  addBuffer(program, exitWith);
+  addUplinkCommands(program, exitWith);
+  addIdentity(program, exitWith);
   return program;
 }
 
@@ -94,6 +104,7 @@ function addReplay(program: Command, exitWith: (code: number) => void): void {
     .option('--json', 'with --explain: one object on standard output', false)
     .option('--modbus-port <port...>', 'ports on which Modbus is expected (default 502)')
     .option('--opcua-port <port...>', 'ports on which OPC UA is expected (default 4840)')
+    .option('--registers', 'in the summary also what registers and nodes held last', false)
     .option('--register-map <file...>', 'names, types and units of Modbus registers (YAML)')
     .addHelpText(
       'after',
@@ -127,16 +138,6 @@ function addDaily(program: Command, exitWith: (code: number) => void): void {
     .action(async (options) => {
       const { status } = await import('./commands/status.ts');
       exitWith(await status(options));
-    });
-  program
-    .command('doctor')
-    .description('what is wrong and what to do')
-    .option('--config <file>', 'configuration', '/etc/fieldtap/fieldtap.yaml')
-    .option('--json', 'one JSON object', false)
-    .addHelpText('after', '\nExample:\n  fieldtap doctor --config ./fieldtap.yaml\n')
-    .action(async (options) => {
-      const { doctor } = await import('./commands/doctor.ts');
-      exitWith(await doctor(options));
     });
 }
 

@@ -1,7 +1,7 @@
 /** The configuration as its reader meets it: every fault names the line, the key and the remedy. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseConfig, serialLineName } from './config.ts';
+import { configFault, parseConfig, serialLineName } from './config.ts';
 
 const GOOD = 'capture:\n  interfaces: [{ name: eth1 }]\n';
 
@@ -14,6 +14,9 @@ const faults = [
   { name: 'unknown role', text: 'capture:\n  interfaces:\n    - { name: eth1, role: span }\n', line: 3, key: 'capture.interfaces.0.role', says: /mirror/ },
   { name: 'plain MQTT to another machine', text: `${GOOD}uplink:\n  broker: mqtt://10.0.0.1:1883\n`, line: 4, key: 'uplink.broker', says: /mqtts/ },
   { name: 'summary interval below a second', text: `${GOOD}uplink:\n  broker: mqtts://hub:8883\n  summaryIntervalMs: 999\n`, line: 5, key: 'uplink.summaryIntervalMs', says: /1000/ },
+  { name: 'misspelt key of the uplink', text: `${GOOD}uplink:\n  broker: mqtts://hub:8883\n  profil: metered\n`, line: 5, key: 'uplink.profil', says: /known here: broker, profile/ },
+  { name: 'syslog by a path', text: `${GOOD}diagnostics:\n  syslog: [{ target: /dev/log }]\n`, line: 4, key: 'diagnostics.syslog.0.target', says: /udp:\/\/host:port/ },
+  { name: 'syslog without a port', text: `${GOOD}diagnostics:\n  syslog: [{ target: "udp://loghost" }]\n`, line: 4, key: 'diagnostics.syslog.0.target', says: /tls:\/\/host:port/ },
   { name: 'metrics open to the network', text: `${GOOD}diagnostics: { metrics: { listen: "0.0.0.0:9470" } }\n`, line: 3, key: 'diagnostics.metrics.listen', says: /loopback/ },
   { name: 'a serial line without its rate', text: 'capture:\n  serial: [{ port: /dev/ttyS0 }]\n', line: 2, key: 'capture.serial.0.baudRate', says: /not accepted/ },
   { name: 'a serial line by no path', text: 'capture:\n  serial: [{ port: ttyS0, baudRate: 9600 }]\n', line: 2, key: 'capture.serial.0.port', says: /by-id/ },
@@ -35,9 +38,12 @@ for (const { name, text, line, key, says } of faults) {
   });
 }
 
-test('two faults are told in one go', () => {
+test('two faults are told in one go, with the file and their lines', () => {
   const result = parseConfig('capture: { interfaces: [{ name: eth1, x: 1 }] }\ny: 2\n');
-  assert.equal(result.kind === 'faults' && result.faults.length, 2);
+  assert.ok(result.kind === 'faults' && result.faults.length === 2);
+  const { problem } = configFault('/etc/f.yaml', result.faults);
+  assert.match(problem, /^The configuration "\/etc\/f.yaml" has 2 faults, in lines 1, 2:\n/);
+  assert.match(problem, /\n {2}\/etc\/f.yaml:2: y is no key of this file/);
 });
 
 test('a minimal file gets every default', () => {
@@ -45,7 +51,11 @@ test('a minimal file gets every default', () => {
   assert.ok(result.kind === 'config');
   assert.equal(result.config.site.sharing, 'minimal');
   assert.deepEqual(result.config.capture.interfaces, [{ name: 'eth1', role: 'mirror' }]);
-  assert.deepEqual(result.config.decode, { modbusPorts: [502], opcuaPorts: [4840] });
+  assert.deepEqual(result.config.decode, {
+    modbusPorts: [502],
+    opcuaPorts: [4840],
+    registerMaps: [],
+  });
   assert.equal(result.config.uplink, undefined);
   assert.equal(result.config.capture.ringMiB, 8);
 });
@@ -78,3 +88,23 @@ probe:    { allowed: false }
 `);
   assert.deepEqual(result.kind === 'faults' ? result.faults : [], []);
 });
+
+test('an alias is refused, so that no file can make itself large', () => {
+  const result = parseConfig(`${GOOD}site: &a { name: x }\nbuffer: *a\n`);
+  assert.match(result.kind === 'faults' ? result.faults[0].problem : '', /alias/);
+});
+
+// biome-ignore format: one case per line
+const intervals = [
+  { uplink: 'profile: normal',                              intervalMs: 60_000 },
+  { uplink: 'profile: metered',                             intervalMs: 300_000 },
+  { uplink: 'profile: satellite',                           intervalMs: 900_000 },
+  { uplink: 'profile: satellite, summaryIntervalMs: 5000',  intervalMs: 5000 },
+] as const;
+for (const { uplink, intervalMs } of intervals) {
+  test(`uplink with ${uplink}: a summary each ${intervalMs} ms`, () => {
+    const result = parseConfig(`${GOOD}uplink: { broker: mqtts://hub:8883, ${uplink} }\n`);
+    assert.ok(result.kind === 'config');
+    assert.equal(result.config.uplink?.summaryIntervalMs, intervalMs);
+  });
+}

@@ -6,9 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { OperatorFault } from './platform/operator-fault.ts';
+import { describeYamlFaults, parseYaml, type YamlFault } from './platform/yaml-file.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/fieldtap/fieldtap.yaml';
 export const DEFAULT_SOCKET_PATH = '/run/fieldtap/fieldtap.sock';
@@ -16,6 +16,8 @@ export const DEFAULT_SOCKET_PATH = '/run/fieldtap/fieldtap.sock';
 const INTERFACES_MAX = 8;
 const PORTS_MAX = 32;
 const SERIAL_LINES_MAX = 8;
+const REGISTER_MAPS_MAX = 64;
+const SYSLOG_TARGETS_MAX = 8;
 
 const port = z.int().min(1).max(65_535);
 const ports = z.array(port).max(PORTS_MAX);
@@ -23,9 +25,15 @@ const listen = z.string().refine(isLoopbackListen, {
   error: 'must be a loopback address with a port, such as 127.0.0.1:9470',
 });
 
-/** A list of the design that this version can only accept empty, and says so otherwise. */
-const notYet = (what: string) =>
-  z.array(z.unknown()).max(0, `${what} is not in this version; leave the list empty`).optional();
+/** Time between two summaries, milliseconds, by what the link costs (docs/configuration.md). */
+const SUMMARY_INTERVALS = { normal: 60_000, metered: 300_000, satellite: 900_000 } as const;
+
+const syslogTarget = z.strictObject({
+  target: z.string().refine(isSyslogUrl, { error: 'must be udp://host:port or tls://host:port' }),
+  format: z.enum(['rfc5424', 'cef']).default('rfc5424'),
+  facility: z.int().min(0).max(23).default(16),
+  ca: z.string().optional(),
+});
 
 /** MODBUS over Serial Line V1.02, section 2.5.1: even parity is what every device can do. */
 const serialLine = z.strictObject({
@@ -90,9 +98,9 @@ const schema = z.strictObject({
     .strictObject({
       modbusPorts: ports.default([502]),
       opcuaPorts: ports.default([4840]),
-      registerMaps: notYet('register maps'),
+      registerMaps: z.array(z.string().min(1)).max(REGISTER_MAPS_MAX).default([]),
     })
-    .default({ modbusPorts: [502], opcuaPorts: [4840] }),
+    .default({ modbusPorts: [502], opcuaPorts: [4840], registerMaps: [] }),
   buffer: z
     .strictObject({
       path: z.string().default('/var/lib/fieldtap/buffer.db'),
@@ -104,23 +112,28 @@ const schema = z.strictObject({
       broker: z.string().refine(isBrokerUrl, {
         error: 'must be mqtts://host:port (plain mqtt:// only to a loopback address)',
       }),
-      profile: z.enum(['normal']).default('normal'),
-      summaryIntervalMs: z.int().min(1000).max(3_600_000).default(60_000),
+      profile: z.enum(['normal', 'metered', 'satellite']).default('normal'),
+      summaryIntervalMs: z.int().min(1000).max(3_600_000).optional(),
       credentials: z.string().default('/var/lib/fieldtap/enrolment'),
     })
+    .transform((uplink) => ({
+      ...uplink,
+      summaryIntervalMs: uplink.summaryIntervalMs ?? SUMMARY_INTERVALS[uplink.profile],
+    }))
     .optional(),
   diagnostics: z
     .strictObject({
       socket: z.string().max(100).default(DEFAULT_SOCKET_PATH),
       metrics: z.strictObject({ listen }).optional(),
       page: z.strictObject({ listen }).optional(),
-      syslog: notYet('syslog'),
+      syslog: z.array(syslogTarget).max(SYSLOG_TARGETS_MAX).default([]),
       logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     })
-    .default({ socket: DEFAULT_SOCKET_PATH, logLevel: 'info' }),
+    .default({ socket: DEFAULT_SOCKET_PATH, syslog: [], logLevel: 'info' }),
   probe: z
     .strictObject({
-      allowed: z.literal(false, 'the active probe is not in this version; leave it false'),
+      /** The one active command (docs/field-guide.md); off unless somebody decides otherwise. */
+      allowed: z.boolean().default(false),
     })
     .optional(),
 });
@@ -140,14 +153,7 @@ export function serialLineName(
 export type Config = z.infer<typeof schema>;
 
 /** One thing that is wrong with the file. */
-export interface ConfigFault {
-  /** 1-based line in the file. */
-  readonly line: number;
-  /** Key as the file writes it: `capture.interfaces.0.name`; empty for the file as a whole. */
-  readonly key: string;
-  readonly problem: string;
-  readonly remedy: string;
-}
+export type ConfigFault = YamlFault;
 
 export type ConfigResult =
   | { readonly kind: 'config'; readonly config: Config }
@@ -173,125 +179,17 @@ export function loadConfig(path: string): Config {
 
 /** Checks the text of a configuration; every fault is found in one go. */
 export function parseConfig(text: string): ConfigResult {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, uniqueKeys: true });
-  if (document.errors.length > 0) {
-    const faults = document.errors.map((error) => ({
-      line: lineCounter.linePos(error.pos[0]).line,
-      key: '',
-      problem: `This is not YAML: ${error.message.split('\n')[0]}`,
-      remedy: 'Check indentation, quotes and brackets near this line.',
-    }));
-    return { kind: 'faults', faults };
-  }
-  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 0 }) ?? {});
-  if (parsed.success) return { kind: 'config', config: parsed.data };
-  const faults = parsed.error.issues.flatMap((issue) =>
-    faultsOf(issue, (path) => lineOf(document.contents, path, lineCounter)),
-  );
-  return { kind: 'faults', faults };
+  const result = parseYaml(text, schema, 'docs/configuration.md');
+  return result.kind === 'value' ? { kind: 'config', config: result.value } : result;
 }
 
 /** All faults of a file as one operator fault, a line each. */
 export function configFault(path: string, faults: readonly ConfigFault[]): OperatorFault {
-  const lines = faults.map(
-    (fault) => `  ${path}:${fault.line}: ${fault.key} ${fault.problem} ${fault.remedy}`,
-  );
   return new OperatorFault({
     code: 'CONFIG_INVALID',
-    problem: `${faults.length === 1 ? 'A fault' : 'Faults'} in it:\n${lines.join('\n')}\n`,
+    problem: `The configuration ${describeYamlFaults(path, faults)}`,
     remedy: 'Mend the lines above, then run "fieldtap check-config".',
   });
-}
-
-type Issue = z.core.$ZodIssue;
-
-function faultsOf(issue: Issue, line: (path: readonly PropertyKey[]) => number): ConfigFault[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => {
-      const path = [...issue.path, key];
-      return {
-        line: line(path),
-        key: path.join('.'),
-        problem: 'is no key of this configuration.',
-        remedy: `Remove it or correct its spelling${knownKeys(issue.path)}.`,
-      };
-    });
-  }
-  return [
-    {
-      line: line(issue.path),
-      key: issue.path.join('.'),
-      problem: `is not accepted: ${issue.message}.`,
-      remedy: 'See docs/configuration.md for what this key may hold.',
-    },
-  ];
-}
-
-/** The keys that are known where an unknown one stood, for whoever misspelt one. */
-function knownKeys(path: readonly PropertyKey[]): string {
-  let shape: unknown = schema;
-  for (const step of path)
-    shape = typeof step === 'number' ? elementOf(shape) : memberOf(shape, step);
-  const keys = Object.keys(shapeOf(shape) ?? {});
-  return keys.length === 0 ? '' : ` (known here: ${keys.join(', ')})`;
-}
-
-/** Zod wraps a schema for each default and optional; the object lies inside. */
-function unwrap(value: unknown): unknown {
-  let inner = value;
-  for (let depth = 0; depth < 4; depth++) {
-    if (inner instanceof z.ZodDefault || inner instanceof z.ZodOptional) inner = inner.unwrap();
-    else break;
-  }
-  return inner;
-}
-
-function shapeOf(value: unknown): Record<string, unknown> | undefined {
-  const inner = unwrap(value);
-  return inner instanceof z.ZodObject ? inner.shape : undefined;
-}
-
-function memberOf(value: unknown, key: PropertyKey): unknown {
-  return shapeOf(value)?.[String(key)];
-}
-
-function elementOf(value: unknown): unknown {
-  const inner = unwrap(value);
-  return inner instanceof z.ZodArray ? inner.element : undefined;
-}
-
-/** Line of the deepest node on the path that the file really has. */
-function lineOf(root: unknown, path: readonly PropertyKey[], counter: LineCounter): number {
-  let line = 1;
-  let node = root;
-  for (const step of path) {
-    if (isMap(node)) {
-      const pair = node.items.find((item) => keyText(item.key) === String(step));
-      if (pair === undefined) break;
-      line = startLine(pair.key, counter) ?? line;
-      node = pair.value;
-    } else if (isSeq(node)) {
-      node = node.items[Number(step)];
-      line = startLine(node, counter) ?? line;
-    } else {
-      break;
-    }
-  }
-  return line;
-}
-
-function keyText(key: unknown): string {
-  return typeof key === 'object' && key !== null && 'value' in key
-    ? String(key.value)
-    : String(key);
-}
-
-function startLine(node: unknown, counter: LineCounter): number | undefined {
-  if (typeof node !== 'object' || node === null || !('range' in node)) return undefined;
-  // A parsed node carries its range; `in` has just shown that the property is there.
-  const range = (node as Node).range;
-  return range ? counter.linePos(range[0]).line : undefined;
 }
 
 function namesOf(
@@ -327,6 +225,16 @@ function isBrokerUrl(value: string): boolean {
   }
 }
 
+function isSyslogUrl(value: string): boolean {
+  try {
+    const { protocol, hostname, port, pathname } = new URL(value);
+    const isBare = pathname === '' || pathname === '/';
+    return (protocol === 'udp:' || protocol === 'tls:') && hostname !== '' && port !== '' && isBare;
+  } catch {
+    return false;
+  }
+}
+
 function isLoopbackHost(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '');
   return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
@@ -339,6 +247,10 @@ function withAbsolutePaths(config: Config, folder: string): Config {
       ...config.capture,
       ...(config.capture.file !== undefined && { file: resolve(folder, config.capture.file) }),
     },
+    decode: {
+      ...config.decode,
+      registerMaps: config.decode.registerMaps.map((path) => resolve(folder, path)),
+    },
     buffer: { ...config.buffer, path: resolve(folder, config.buffer.path) },
     ...(config.uplink && {
       uplink: { ...config.uplink, credentials: resolve(folder, config.uplink.credentials) },
@@ -346,6 +258,10 @@ function withAbsolutePaths(config: Config, folder: string): Config {
     diagnostics: {
       ...config.diagnostics,
       socket: resolve(folder, config.diagnostics.socket),
+      syslog: config.diagnostics.syslog.map((target) => ({
+        ...target,
+        ...(target.ca !== undefined && { ca: resolve(folder, target.ca) }),
+      })),
     },
   };
 }

@@ -1,10 +1,12 @@
 /**
- * The program's first file. It only prepares Node and hands on to the command line: compiled code
- * is kept inside node_modules, so that a start from sources neither compiles again nor carries the
- * compiler (measured: 40 MB of the running agent, docs/benchmarks.md).
+ * The program's first file; in a checkout, start.mjs is a shorter way here. It only prepares Node
+ * and hands on to the command line: compiled code is kept inside node_modules, so that a start from
+ * sources neither compiles again nor carries the compiler (measured: 40 MB of the running agent,
+ * docs/benchmarks.md).
  */
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 
 /** npm scripts run in the project's folder; paths are meant from where the user stands. */
 const NPM_SCRIPTS = ['fieldtap', 'start'];
@@ -12,6 +14,8 @@ if (NPM_SCRIPTS.includes(process.env.npm_lifecycle_event ?? '') && process.env.I
   process.chdir(process.env.INIT_CWD);
 }
 
+// As start.mjs, and for the same reason.
+setFlagsFromString('--semi-space-growth-factor=1');
 const cacheFolder = join(import.meta.dirname, '../node_modules/.cache/fieldtap');
 enableCompileCache(cacheFolder);
 // Workers and child processes read the variable instead.

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { slowTest } from '../hil-tests/needs.ts';
 import { hsrFrame, prpFrame, WRAPPINGS } from '../protocols/link/made-wrappings.ts';
 import { bytesOf, rawBlockOf } from './decode/raw-frames.ts';
 import { RecordWriter } from './observe/record-writer.ts';
@@ -34,7 +35,7 @@ function run(frames: readonly Uint8Array[]) {
   return { pipeline, records: lines.map((line): Record<string, unknown> => JSON.parse(line)) };
 }
 
-test('every wrapping gives the same record, and the record names it', () => {
+slowTest('every wrapping gives the same record, and the record names it', () => {
   const [plain] = run(bytesOf(TALK)).records;
   assert.ok(!('encapsulations' in plain) && plain.matched === true);
   for (const { name, wrap, encapsulations, vlanIds = [] } of WRAPPINGS) {

@@ -16,6 +16,7 @@ import {
   LINKTYPE_SERIAL_BYTES,
 } from '../protocols/frame-block.ts';
 import type { IntervalReport, SourceCoverage } from '../protocols/interval-report.ts';
+import type { RegisterMap } from '../protocols/modbus/register-map.ts';
 import { createDecodeCounters } from './decode/decode-counters.ts';
 import { Decoder } from './decode/decoder.ts';
 import { DECODER_DEFAULTS } from './decode/decoder-options.ts';
@@ -27,7 +28,11 @@ import {
   SerialLines,
 } from './decode/serial-lines.ts';
 import { TlsAnalyzer } from './decode/tls-analyzer.ts';
+import { AssetTable } from './observe/asset-table.ts';
+import type { KnownConversation } from './observe/conversation-list.ts';
+import type { Sha1Base64 } from './observe/conversation-memory.ts';
 import { FanOutSink } from './observe/fan-out-sink.ts';
+import { Knowledge } from './observe/knowledge.ts';
 import { type ObservedInterface, Observer, type ObserverTotals } from './observe/observer.ts';
 import type { RecordWriter } from './observe/record-writer.ts';
 
@@ -45,14 +50,21 @@ export interface PipelineOptions {
   readonly hashSeed?: number;
   /** Tapped serial lines; none unless given. */
   readonly serialLines?: readonly SerialLineOptions[];
+  /** Names, types and units of registers (configuration decode.registerMaps). */
+  readonly registerMap?: RegisterMap;
   /** Where detections copy their frames from. */
   readonly evidence?: FrameEvidence;
-  /** Gets every transaction too; absent where nobody asked for records. */
+  /** Whether to remember what each register held; true unless given. */
+  readonly remembersRegisters?: boolean;
+  /** For Community IDs; without it conversations have none. */
+  readonly sha1Base64?: Sha1Base64;
+  /** Gets every transaction too; where somebody asks for records alone, nothing else is kept. */
   readonly records?: RecordWriter;
 }
 
 /** Everything since start. */
 export interface PipelineTotals extends ObserverTotals {
+  readonly conversations: readonly KnownConversation[];
   readonly decode: DecodeCounters;
   /** Stamps of the first and the last frame, UTC microseconds; -1 before the first. */
   readonly firstFrameUs: number;
@@ -62,6 +74,8 @@ export interface PipelineTotals extends ObserverTotals {
 export class Pipeline implements FrameBlockSink {
   readonly #counters = createDecodeCounters();
   readonly #observer: Observer;
+  /** What outlives the intervals; absent where only records are asked for. */
+  readonly knowledge: Knowledge | undefined;
   readonly #records: RecordWriter | undefined;
   readonly #decoder: Decoder;
   readonly #serialLines: SerialLines;
@@ -74,10 +88,17 @@ export class Pipeline implements FrameBlockSink {
     const { interfaces, digest, evidence, records } = options;
     const flowsMax = options.flowsMax ?? DECODER_DEFAULTS.flowsMax;
     const counters = this.#counters;
-    this.#observer = new Observer({ interfaces }, digest, evidence);
+    const knowledge = records === undefined ? openKnowledge(options) : undefined;
+    this.knowledge = knowledge;
+    this.#observer = new Observer(
+      { interfaces, ...(knowledge && { knowledge }) },
+      digest,
+      evidence,
+    );
     this.#records = records;
+    const beside = knowledge ?? records;
     const sink: DecodeSink =
-      records === undefined ? this.#observer : new FanOutSink(this.#observer, records);
+      beside === undefined ? this.#observer : new FanOutSink(this.#observer, beside);
     const analyzers = {
       modbus: new ModbusCarriers({ flowsMax }, sink, counters.modbus),
       opcua: new OpcuaAnalyzer({ flowsMax }, sink, counters.opcua),
@@ -117,13 +138,25 @@ export class Pipeline implements FrameBlockSink {
     this.#records?.flush();
   }
 
-  /** Ends an interval (UTC microseconds) and tells what it brought. */
-  report(fromUs: number, toUs: number, coverage: readonly SourceCoverage[]): IntervalReport {
+  /** Ends an interval (UTC microseconds) and tells what it brought; `isLast`: none follows. */
+  report(
+    fromUs: number,
+    toUs: number,
+    coverage: readonly SourceCoverage[],
+    isLast = false,
+  ): IntervalReport {
     this.#records?.endInterval();
     const { modbus, opcua } = this.#analyzers;
     this.#counters.pendingEvictedCount = modbus.pendingEvictedCount + opcua.pendingEvictedCount;
     const told = coverage.map((each, index) => this.#withCopies(each, index));
-    return this.#observer.report(fromUs, toUs, told, this.#counters);
+    const report = this.#observer.report(fromUs, toUs, told, this.#counters);
+    const assetChanges = this.knowledge?.takeAssetChanges() ?? [];
+    const state = this.knowledge?.takeState(isLast) ?? [];
+    return {
+      ...report,
+      ...(assetChanges.length > 0 && { assetChanges }),
+      ...(state.length > 0 && { state }),
+    };
   }
 
   /** Copies are found in decode, so coverage learns of them here. */
@@ -140,13 +173,26 @@ export class Pipeline implements FrameBlockSink {
   }
 
   totals(): PipelineTotals {
+    const totals = this.#observer.totals();
     return {
-      ...this.#observer.totals(),
+      ...totals,
+      conversations: this.knowledge?.describe(totals.conversations) ?? totals.conversations,
       decode: this.#counters,
       firstFrameUs: this.#firstFrameUs,
       lastFrameUs: this.#lastFrameUs,
     };
   }
+}
+
+function openKnowledge(options: PipelineOptions): Knowledge {
+  const { digest, sha1Base64, registerMap, remembersRegisters } = options;
+  return new Knowledge({
+    digest,
+    assets: new AssetTable(),
+    ...(sha1Base64 && { sha1Base64 }),
+    ...(registerMap && { registerMap }),
+    ...(remembersRegisters !== undefined && { remembersRegisters }),
+  });
 }
 
 function timeUsOf(block: FrameBlock, frame: number): number {

@@ -22,12 +22,12 @@ test('a reference and an address, with defaults filled in', () => {
 // biome-ignore format: one fault per line
 const faults = [
   { name: 'no YAML',                     text: 'registers: [',                                                                          says: /line 1/ },
-  { name: 'an unknown key',              text: `registers:\n  - { unitId: 1, object: coil, address: 1, name: a, colour: red }`,         says: /line 2: .*colour/ },
-  { name: 'an unknown type',             text: `registers:\n\n  - { unitId: 1, object: coil, address: 1, name: a, dataType: int24 }`,   says: /line 3: registers.0.dataType/ },
-  { name: 'address and reference',       text: `registers:\n  - { unitId: 1, object: coil, address: 1, reference: 2, name: a }`,        says: /line 2: .*either address/ },
-  { name: 'a reference of another object', text: `registers:\n  - { unitId: 1, object: inputRegister, reference: 40001, name: a }`,     says: /line 2: .*40001 is no reference of a inputRegister/ },
+  { name: 'an unknown key',              text: `registers:\n  - { unitId: 1, object: coil, address: 1, name: a, colour: red }`,         says: /map.yaml:2: registers.0.colour is no key/ },
+  { name: 'an unknown type',             text: `registers:\n\n  - { unitId: 1, object: coil, address: 1, name: a, dataType: int24 }`,   says: /line 3:.*map.yaml:3: registers.0.dataType/s },
+  { name: 'address and reference',       text: `registers:\n  - { unitId: 1, object: coil, address: 1, reference: 2, name: a }`,        says: /line 2:.*either address/s },
+  { name: 'a reference of another object', text: `registers:\n  - { unitId: 1, object: inputRegister, reference: 40001, name: a }`,     says: /map.yaml:2: registers.0.reference .*no reference of this object/ },
   { name: 'a string without its length', text: `registers:\n  - { unitId: 1, object: inputRegister, address: 1, name: a, dataType: string }`, says: /words belongs to dataType string/ },
-  { name: 'a unit beyond a byte',        text: `registers:\n  - { unitId: 256, object: coil, address: 1, name: a }`,                     says: /line 2: registers.0.unitId/ },
+  { name: 'a unit beyond a byte',        text: `registers:\n  - { unitId: 256, object: coil, address: 1, name: a }`,                     says: /map.yaml:2: registers.0.unitId/ },
 ] as const;
 
 for (const { name, text, says } of faults) {

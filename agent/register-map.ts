@@ -1,19 +1,21 @@
 /**
- * Reads register maps (YAML) for `replay --register-map`: a list of points under `registers`, each
- * fault with its line. What they mean lies in protocols/modbus/register-map.ts.
+ * Reads register maps (YAML) for `decode.registerMaps` and `replay --register-map`: a list of
+ * points under `registers`, each fault with its line. What they mean lies in
+ * protocols/modbus/register-map.ts.
  */
 import { readFileSync } from 'node:fs';
-import { isNode, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import {
   addressOfReference,
   DATA_TYPES,
+  type MappedObject,
   REGISTER_MAP_ENTRIES_MAX,
   RegisterMap,
   type RegisterMapEntry,
   wordsOf,
 } from '../protocols/modbus/register-map.ts';
 import { OperatorFault } from './platform/operator-fault.ts';
+import { describeYamlFaults, parseYaml, type YamlFault } from './platform/yaml-file.ts';
 
 const STRING_WORDS_MAX = 125;
 
@@ -36,71 +38,62 @@ const point = z
   })
   .refine(({ dataType, words }) => (dataType === 'string') === (words !== undefined), {
     error: 'words belongs to dataType string, and only there',
+  })
+  .refine(({ object, reference }) => isReferenceOf(object, reference), {
+    error: 'is no reference of this object (40001 is the first holding register)',
+    path: ['reference'],
   });
 
 const schema = z.strictObject({ registers: z.array(point).max(REGISTER_MAP_ENTRIES_MAX) });
 
 /** All files as one map; throws an OperatorFault that names file and line. */
 export function loadRegisterMaps(paths: readonly string[]): RegisterMap {
-  return new RegisterMap(
-    paths.flatMap((path) => {
-      let text: string;
-      try {
-        text = readFileSync(path, 'utf8');
-      } catch (cause) {
-        throw new OperatorFault({
-          code: 'REGISTER_MAP_UNREADABLE',
-          problem: `The register map "${path}" can't be read.`,
-          remedy: 'Check the path and its permissions.',
-          cause,
-        });
-      }
-      return parseRegisterMap(text, path);
-    }),
-  );
+  return new RegisterMap(loadRegisterMapEntries(paths));
+}
+
+/** The points of all files, as they can be handed to another thread; throws as above. */
+export function loadRegisterMapEntries(paths: readonly string[]): RegisterMapEntry[] {
+  return paths.flatMap((path) => {
+    let text: string;
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch (cause) {
+      throw new OperatorFault({
+        code: 'REGISTER_MAP_UNREADABLE',
+        problem: `The register map "${path}" can't be read.`,
+        remedy: 'Check the path and its permissions.',
+        cause,
+      });
+    }
+    return parseRegisterMap(text, path);
+  });
 }
 
 /** `path` is for the faults alone. */
 export function parseRegisterMap(text: string, path: string): RegisterMapEntry[] {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, uniqueKeys: true });
-  const [broken] = document.errors;
-  if (broken !== undefined) {
-    throw mapFault(path, lineCounter.linePos(broken.pos[0]).line, broken.message.split('\n')[0]);
-  }
-  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 0 }) ?? {});
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const keys = issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
-    const node = keys.length === 0 ? document.contents : document.getIn(keys, true);
-    const around = isNode(node) ? node : document.getIn(keys.slice(0, 2), true);
-    const start = isNode(around) ? (around.range?.[0] ?? 0) : 0;
-    const what = keys.length === 0 ? '' : `${keys.join('.')}: `;
-    throw mapFault(path, lineCounter.linePos(start).line, `${what}${issue.message}`);
-  }
-  return parsed.data.registers.map((each, index) => {
-    const { reference, address: given, words, server, engineeringUnit, ...rest } = each;
-    const address = given ?? addressOfReference(each.object, reference ?? 0);
-    if (address === undefined) {
-      const node = document.getIn(['registers', index], true);
-      const start = isNode(node) ? (node.range?.[0] ?? 0) : 0;
-      const problem = `registers.${index}: ${reference} is no reference of a ${each.object}`;
-      throw mapFault(path, lineCounter.linePos(start).line, problem);
-    }
+  const result = parseYaml(text, schema, 'docs/configuration.md');
+  if (result.kind === 'faults') throw mapFault(path, result.faults);
+  return result.value.registers.map((each) => {
+    const { reference, address, words, server, engineeringUnit, ...rest } = each;
     return {
       ...rest,
       ...(server === undefined ? {} : { server }),
       ...(engineeringUnit === undefined ? {} : { engineeringUnit }),
-      address,
+      // The schema has let pass only a point with one of the two, and a reference of its object.
+      address: address ?? addressOfReference(each.object, reference ?? 0) ?? 0,
       words: words ?? wordsOf(each.dataType),
     };
   });
 }
 
-function mapFault(path: string, line: number, problem: string): OperatorFault {
+function isReferenceOf(object: MappedObject, reference: number | undefined): boolean {
+  return reference === undefined || addressOfReference(object, reference) !== undefined;
+}
+
+function mapFault(path: string, faults: readonly YamlFault[]): OperatorFault {
   return new OperatorFault({
     code: 'REGISTER_MAP_INVALID',
-    problem: `The register map "${path}", line ${line}: ${problem}.`,
-    remedy: 'Mend the line; docs/configuration.md shows a register map.',
+    problem: `The register map ${describeYamlFaults(path, faults)}`,
+    remedy: 'Mend the lines above; docs/configuration.md shows a register map.',
   });
 }

@@ -3,7 +3,9 @@
  * a report costs one, and the main thread gives it back once the report is on disk. Without credit
  * the worker keeps counting and folds what it can't send (`observationsFolded` tells how much).
  */
-import type { IntervalReport } from '../protocols/interval-report.ts';
+import type { IntervalReport, StateRow } from '../protocols/interval-report.ts';
+import type { KnowledgeQuestion } from '../protocols/knowledge-question.ts';
+import type { RegisterMapEntry } from '../protocols/modbus/register-map.ts';
 
 /** Reports that may be under way at once; four seconds of a stalled disk. */
 export const REPORT_CREDITS = 4;
@@ -37,6 +39,8 @@ export interface WorkerSettings {
   readonly evidenceBytes: number;
   readonly modbusPorts: readonly number[];
   readonly opcuaPorts: readonly number[];
+  /** Points of the register maps (decode.registerMaps); the worker makes its map of them. */
+  readonly registerPoints?: readonly RegisterMapEntry[];
   /** Our own uplink, which is no plant traffic. */
   readonly exclude: readonly { readonly ipAddress?: string; readonly port: number }[];
   /** The site's key for pseudonyms. */
@@ -51,6 +55,8 @@ export interface InterfaceNotice {
 
 export type ToMain =
   | { readonly kind: 'capturing' }
+  /** JSON of what was asked. */
+  | { readonly kind: 'knowledge'; readonly questionNumber: number; readonly text: string }
   | { readonly kind: 'report'; readonly report: IntervalReport; readonly isLast: boolean }
   | { readonly kind: 'interfaceState'; readonly notice: InterfaceNotice }
   | {
@@ -60,4 +66,13 @@ export type ToMain =
       readonly remedy: string;
     };
 
-export type ToWorker = { readonly kind: 'credit' } | { readonly kind: 'stop' };
+export type ToWorker =
+  | { readonly kind: 'credit' }
+  | { readonly kind: 'stop' }
+  /** State of before the start, in batches; sent once frames are captured. */
+  | { readonly kind: 'restore'; readonly rows: readonly StateRow[] }
+  | {
+      readonly kind: 'ask';
+      readonly questionNumber: number;
+      readonly question: KnowledgeQuestion;
+    };

@@ -12,6 +12,7 @@ import { measure } from './measure.ts';
 import { hasProgram } from './replay.ts';
 import { RunningAgent } from './running-agent.ts';
 import type { BenchContext, BenchSection, Figure } from './section.ts';
+import { senderCommand } from './sender.ts';
 
 const PACKETS_FILE = 500_000;
 const SECONDS = 5;
@@ -68,8 +69,7 @@ async function measureRate(
   const before = (await agent.counts()) ?? { framesSeen: 0, framesDropped: 0 };
   const cpuBefore = cpuMs(agent.processId);
   const packets = rate === 0 ? PACKETS_UNPACED : rate * SECONDS;
-  const sender = join(import.meta.dirname, 'veth-sender.ts');
-  const words = [process.execPath, sender, file, 'plant', String(packets), String(rate)];
+  const words = [...senderCommand(context), file, 'plant', String(packets), String(rate)];
   const run = await measure(inside[0], [...inside.slice(1), ...words]);
   if (run.status !== 0) throw new Error(`the sender failed: ${run.standardError}`);
   const sent: unknown = JSON.parse(run.standardOutput);

@@ -17,6 +17,9 @@ interface LongRun {
 const RUNS: readonly LongRun[] = [
   { name: 'drop-sweep', script: 'long/drop-sweep.ts', words: [], what: 'every frame of every Modbus and OPC UA capture left out in turn (minutes)' },
   { name: 'kill', script: 'long/kill.ts', words: [], what: 'kill -9 of the agent at 20 random moments, counted from outside (a minute)' },
+  { name: 'power-cut', script: 'long/power-cut.ts', words: [], what: '200 replayed power cuts and 50 shutdowns of an ext4 disk, as root (minutes)' },
+  { name: 'disk-faults', script: 'long/disk-faults.ts', words: [], what: 'full, read-only, failing, stalled and damaged disks under an agent, as root (minutes)' },
+  { name: 'chaos', script: 'long/chaos.ts', words: [], what: '10,000 summaries, 100 times kill -9 of agents, hub workers and broker (minutes)' },
   { name: 'fuzz', script: 'fuzz.ts', words: ['--inputs', '10000000', '--evidence', 'fuzz.txt'], what: 'ten million mutated inputs (an hour)' },
 ];
 

@@ -18,6 +18,7 @@ import { median, residentBytes } from './measure.ts';
 import { hasProgram } from './replay.ts';
 import { RunningAgent } from './running-agent.ts';
 import { type BenchContext, type BenchSection, type Figure, MEGABYTE } from './section.ts';
+import { senderCommand } from './sender.ts';
 
 const PACKETS_FILE = 200_000;
 const SECONDS = 10;
@@ -46,6 +47,8 @@ interface Cable {
   readonly sensor: NamespaceHost;
   /** Modbus requests and responses. */
   readonly file: string;
+  /** The sender's program. */
+  readonly command: readonly string[];
 }
 
 export const plantFiguresSection: BenchSection = {
@@ -69,7 +72,7 @@ export const plantFiguresSection: BenchSection = {
       for (const end of ends) await listenOnly(end);
       const file = join(context.folder, 'plant.pcap');
       generateModbus(file, PACKETS_FILE, 1);
-      const cable = { sender, sensor, file };
+      const cable = { sender, sensor, file, command: senderCommand(context) };
       const figures = [
         ...(await measureMemory(context, cable)),
         ...(await measureStart(context, cable)),
@@ -176,12 +179,11 @@ async function measureRate(context: BenchContext, cable: Cable): Promise<Figure[
 }
 
 function send(
-  { sender, file }: Cable,
+  { sender, file, command }: Cable,
   packets: number,
   rate: number,
 ): Promise<{ readonly seconds: number }> {
-  const script = join(import.meta.dirname, 'veth-sender.ts');
-  const words = [process.execPath, script, file, SENDER_PORT, String(packets), String(rate)];
+  const words = [...command, file, SENDER_PORT, String(packets), String(rate)];
   const [program, ...rest] = sender.words(words);
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });

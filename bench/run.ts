@@ -5,25 +5,37 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { binarySection } from './binary.ts';
 import { captureSection } from './capture.ts';
+import { hubSection } from './hub.ts';
 import { idleSection } from './idle.ts';
+import { knowledgeSection } from './knowledge.ts';
 import { opcuaSection } from './opcua.ts';
 import { opcuaBoundsSection } from './opcua-bounds.ts';
+import { peersSection } from './peers.ts';
 import { plantFiguresSection } from './plant-figures.ts';
 import { readSection } from './read.ts';
 import { replaySection } from './replay.ts';
 import type { BenchContext, BenchSection, SectionResult } from './section.ts';
 import { startUpSection } from './start-up.ts';
+import { summariesSection } from './summaries.ts';
+import { wearSection } from './wear.ts';
 
 const SECTIONS: readonly BenchSection[] = [
   replaySection,
+  peersSection,
   startUpSection,
   readSection,
   idleSection,
+  hubSection,
   captureSection,
   plantFiguresSection,
+  binarySection,
   opcuaSection,
   opcuaBoundsSection,
+  knowledgeSection,
+  wearSection,
+  summariesSection,
 ];
 
 async function main(words: readonly string[]): Promise<void> {
@@ -38,7 +50,7 @@ async function main(words: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'fieldtap-bench-'));
   const context: BenchContext = {
     folder,
-    fieldtap: [process.execPath, resolve(import.meta.dirname, '../agent/main.ts')],
+    fieldtap: [process.execPath, resolve(import.meta.dirname, '../agent/start.mjs')],
     say: (text) => process.stderr.write(`  ${text}\n`),
   };
   try {

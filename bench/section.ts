@@ -16,7 +16,7 @@ export type SectionResult =
 export interface BenchContext {
   /** A folder that is removed afterwards. */
   readonly folder: string;
-  /** The program from this checkout, as a process: `[node, agent/main.ts]`. */
+  /** The program from this checkout, as a process: `[node, agent/start.mjs]`. */
   readonly fieldtap: readonly [string, string];
   /** Progress for the person who waits, on standard error. */
   say(text: string): void;

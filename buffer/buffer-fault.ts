@@ -13,6 +13,11 @@ export interface BufferFailure {
   readonly fault: OperatorFault;
 }
 
+/** What our own checks find, as the same trouble as SQLite's. */
+export class DamagedDatabase extends Error {
+  readonly code = 'SQLITE_CORRUPT';
+}
+
 /** Which trouble an error of SQLite or of the file system is; undefined: a bug of ours. */
 export function troubleOf(error: unknown): BufferTrouble | undefined {
   const code = codeOf(error);
@@ -86,7 +91,7 @@ const TEXTS = {
   damaged: {
     code: 'BUFFER_DAMAGED',
     problem: 'is damaged',
-    remedy: 'It is set aside and a new one begins; keep the set-aside file for a later salvage.',
+    remedy: 'It is set aside and salvaged by itself; look for disk errors in the kernel log.',
   },
   busy: {
     code: 'BUFFER_BUSY',

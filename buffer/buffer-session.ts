@@ -3,65 +3,89 @@
  * prepared, counted or known about the epoch lives and dies with it.
  */
 import type { Database } from 'better-sqlite3';
-import type { IntervalReport, Observation } from '../protocols/interval-report.ts';
+import type { Detection, Observation } from '../protocols/interval-report.ts';
 import { type Receipt, STREAM_ALERTS, type Stream } from '../protocols/uplink/messages.ts';
-import { openDatabase, pagesMaxOf } from './database.ts';
-import { beginEpoch, currentEpoch, type Epoch, markOf, reasonForNewEpoch } from './epochs.ts';
+import type { CheckedTable } from './check-file.ts';
+import { removeDamagedRows } from './damaged-rows.ts';
+import { openDatabase, type Quarantine } from './database.ts';
+import {
+  beginEpoch,
+  currentEpoch,
+  type Epoch,
+  markOf,
+  messagesBehind,
+  reasonForNewEpoch,
+} from './epochs.ts';
+import { LossBook, type StatementFacts } from './losses.ts';
 import { type Appended, type ChainPosition, type ChainSigner, Outbox } from './outbox.ts';
 import { ReceiptBook, type ReceiptOutcome } from './receipt-book.ts';
 import {
   type DueAlert,
   ReportStore,
+  readDetection,
   readDetections,
   readObservations,
   type StoredDetection,
 } from './report-store.ts';
-import { SignedMark } from './signed-mark.ts';
+import { Room } from './room.ts';
+import { type Mark, SignedMark } from './signed-mark.ts';
 import type { ReadResult, SiteBufferOptions } from './site-buffer.ts';
+import type { StagedReports } from './staged-reports.ts';
+import { StateStore } from './state-store.ts';
 import { type BufferStatistics, readStatistics } from './statistics.ts';
+import type { WearMeter } from './wear-meter.ts';
 
-/** Share of the quota kept free for alerts and for SQLite's own work while it deletes. */
-const RESERVE_FRACTION = 0.03;
-const RESERVE_PAGES_MIN = 64;
-/** Rows one call evicts at most, so that it stays far below 100 ms. */
-const EVICTED_ROWS_MAX = 64;
 /** Set-aside reason of messages that another key has signed. */
 const FOREIGN_AGENT = 'foreignAgent';
 const DAMAGED_ON_DISK = 'damagedOnDisk';
+const LOSSES_PER_PASS = 8;
+
+/** What goes to the disk in the same transaction as a message. */
+export interface AppendedWith {
+  readonly alerted: DueAlert | undefined;
+  readonly staged: StagedReports | undefined;
+  readonly wear: WearMeter;
+}
 
 export class BufferSession {
   readonly outbox: Outbox;
   readonly reports: ReportStore;
+  readonly state: StateStore;
   readonly quarantinedPath: string | undefined;
   readonly #options: SiteBufferOptions;
   readonly #database: Database;
   readonly #book: ReceiptBook;
   readonly #mark: SignedMark;
-  readonly #pagesMax: number;
+  readonly #losses: LossBook;
+  readonly #room: Room;
   #epoch: Epoch;
 
   /** Throws what the disk says, or OperatorFault. */
-  static open(options: SiteBufferOptions, mayQuarantine: boolean): BufferSession {
+  static open(options: SiteBufferOptions, quarantine: Quarantine): BufferSession {
     const mark = new SignedMark(`${options.path}.signed`);
     try {
-      return new BufferSession(options, mark, mayQuarantine);
+      return new BufferSession(options, mark, quarantine);
     } catch (error) {
       mark.close();
       throw error;
     }
   }
 
-  private constructor(options: SiteBufferOptions, mark: SignedMark, mayQuarantine: boolean) {
+  private constructor(options: SiteBufferOptions, mark: SignedMark, quarantine: Quarantine) {
     const nowMs = options.clock.wallMs();
-    const opened = openDatabase(options.path, options.quotaMiB, nowMs, mayQuarantine);
+    const opened = openDatabase(options.path, options.quotaMiB, nowMs, quarantine);
     this.#options = options;
     this.#mark = mark;
     this.#database = opened.database;
     this.quarantinedPath = opened.quarantinedPath;
     try {
-      this.#pagesMax = pagesMaxOf(options.quotaMiB);
       this.outbox = new Outbox(opened.database);
       this.reports = new ReportStore(opened.database);
+      this.state = new StateStore(opened.database, () => this.hasRoom());
+      this.#losses = new LossBook(opened.database);
+      this.#room = new Room(opened.database, options, this.outbox, this.reports, (name, amount) =>
+        this.count(name, amount),
+      );
       this.#book = new ReceiptBook(opened.database, this.outbox);
       this.#epoch = this.#openEpoch();
     } catch (error) {
@@ -85,17 +109,16 @@ export class BufferSession {
       }
     })();
     this.#epoch = { ...this.#epoch, agentId: signer.agentId };
+    this.tellLosses(signer);
   }
 
-  recordReport(report: IntervalReport): void {
-    if (report.observations.length === 0 && report.detections.length === 0) return;
-    const hasRoom = this.#makeRoom();
+  /** What waits, the loss of what could wait no longer, and the wear, in one transaction. */
+  record(staged: StagedReports, wear: WearMeter, signer: ChainSigner | undefined): void {
+    const hasRoom = this.#room.makeForObservations();
     this.#database.transaction(() => {
-      if (hasRoom) this.reports.record(report);
-      else {
-        this.reports.record({ ...report, observations: [] });
-        this.count('observationsEvicted', report.observations.length);
-      }
+      this.#recordStaged(staged, hasRoom);
+      this.#saveWear(wear);
+      this.#tellLosses(signer);
     })();
   }
 
@@ -103,14 +126,36 @@ export class BufferSession {
     signer: ChainSigner,
     stream: Stream,
     make: (position: ChainPosition) => Uint8Array,
-    alerted: DueAlert | undefined,
+    { alerted, staged, wear }: AppendedWith,
   ): Appended {
-    if (stream === STREAM_ALERTS) this.#makeRoom();
+    const hasRoom = staged === undefined || this.#room.makeForObservations();
     const appended = this.#database.transaction(() => {
+      if (staged !== undefined) this.#recordStaged(staged, hasRoom);
       if (alerted !== undefined) this.reports.markAlerted(alerted.rowId);
-      return this.outbox.append(this.#epoch, stream, signer, this.#options.clock.wallMs(), make);
+      const messages = this.outbox.append(this.#epoch, stream, signer, this.#nowMs(), make);
+      this.#saveWear(wear);
+      this.#tellLosses(signer);
+      return messages;
     })();
     return appended[appended.length - 1];
+  }
+
+  /** True: a message of the stream may be appended. What had to go is named by a tombstone. */
+  makeRoomFor(stream: Stream, signer: ChainSigner): boolean {
+    return this.#room.makeFor(stream, this.#epoch, signer);
+  }
+
+  /** A loss that somebody else has found. */
+  recordLoss(facts: StatementFacts, signer: ChainSigner | undefined): void {
+    this.#database.transaction(() => {
+      this.#losses.record(facts, this.#nowMs());
+      this.#tellLosses(signer);
+    })();
+  }
+
+  /** Signs what is still to be told, where the signer can. */
+  tellLosses(signer: ChainSigner): void {
+    this.#database.transaction(() => this.#tellLosses(signer))();
   }
 
   read(id: number): ReadResult {
@@ -120,6 +165,10 @@ export class BufferSession {
       this.#database.transaction(() => {
         this.outbox.refuse(row.epoch, row.stream, row.sequence, row.sequence, DAMAGED_ON_DISK);
         this.count('messagesDamaged', 1);
+        const { epoch: epochOf, stream: streamOf, sequence } = row;
+        const place = { epochOf, streamOf, from: sequence, to: sequence, count: 1 };
+        const text = 'A signed message was no longer readable on the disk before it was sent.';
+        this.#losses.record({ code: 'bufferLost', ...place, text }, this.#nowMs());
       })();
       return { kind: 'gone' };
     }
@@ -141,9 +190,71 @@ export class BufferSession {
     return outcome;
   }
 
-  /** Evicts the oldest blocks, then frames, where the quota asks for it; true: there is room. */
+  /** Gives pages back to a disk that is full. */
+  shrink(signer: ChainSigner | undefined): void {
+    this.#room.shrink(this.#epoch, signer);
+  }
+
+  /** Adapts the limit of the file to what the disk has left; call now and then. */
+  fitToDisk(): void {
+    this.#room.fitToDisk();
+  }
+
+  /** Path of a file that was set aside and not looked at since. */
+  salvageDue(): string | undefined {
+    return this.#database
+      .prepare<[], string>('SELECT path FROM salvage WHERE outcome IS NULL ORDER BY setAsideMs')
+      .pluck()
+      .get();
+  }
+
+  /** The end of a salvage and the word about it are one transaction. */
+  endSalvage(
+    path: string,
+    outcome: string,
+    losses: readonly StatementFacts[],
+    signer: ChainSigner | undefined,
+  ): void {
+    this.#database.transaction(() => {
+      this.#database.prepare('UPDATE salvage SET outcome = ? WHERE path = ?').run(outcome, path);
+      for (const facts of losses) this.#losses.record(facts, this.#nowMs());
+      this.#tellLosses(signer);
+    })();
+  }
+
+  /** Rows that a check has found to be no longer what was written. */
+  removeDamaged(
+    damaged: Readonly<Record<CheckedTable, readonly number[]>>,
+    signer: ChainSigner | undefined,
+  ): void {
+    for (const id of damaged.outbox) this.read(id);
+    this.#database.transaction(() => {
+      const losses = removeDamagedRows(this.#database, damaged);
+      for (const facts of losses) this.#losses.record(facts, this.#nowMs());
+      this.#tellLosses(signer);
+    })();
+  }
+
+  /** Evicts old evidence where the quota asks for it; true: there is room for what isn't signed. */
   hasRoom(): boolean {
-    return this.#makeRoom();
+    return this.#room.makeForObservations();
+  }
+
+  hasRoomForSalvage(): boolean {
+    return this.#room.isEnough();
+  }
+
+  /** The open file, for the upkeep alone. */
+  get database(): Database {
+    return this.#database;
+  }
+
+  get epoch(): Epoch {
+    return this.#epoch;
+  }
+
+  detection(detectionId: string): Detection | undefined {
+    return readDetection(this.#database, detectionId);
   }
 
   /** Adds to a counter that is kept in the file. */
@@ -165,7 +276,7 @@ export class BufferSession {
   }
 
   statistics(): BufferStatistics {
-    return readStatistics(this.#database, this.#options.path);
+    return readStatistics(this.#database, this.#options.path, this.#nowMs());
   }
 
   close(): void {
@@ -186,12 +297,29 @@ export class BufferSession {
     return epoch;
   }
 
+  /** An older copy: the hub may have what is no longer here, so that only it knows what is lost. */
+  #recordBehind(mark: Mark): void {
+    for (const { stream, from, to } of messagesBehind(this.#database, mark)) {
+      const text =
+        'The buffer is an older copy of itself: these messages are no longer in it, and lost ' +
+        'unless the hub has stored them.';
+      const facts = { epochOf: mark.epoch, streamOf: stream, from, to, count: to - from + 1, text };
+      this.#losses.record({ code: 'bufferLost', ...facts }, this.#nowMs());
+    }
+  }
+
   /** `byMark`: the mark knows better than the database what has left before. */
   #beginEpoch(reason: Epoch['reason'], byMark: boolean): Epoch {
     const left = byMark ? this.#mark.mark : undefined;
-    this.#epoch = this.#database.transaction(() =>
-      beginEpoch(this.#database, reason, left, this.#options.random, this.#options.clock.wallMs()),
-    )();
+    this.#epoch = this.#database.transaction(() => {
+      if (reason === 'quarantined' && this.quarantinedPath !== undefined) {
+        this.#database
+          .prepare('INSERT OR IGNORE INTO salvage (path, setAsideMs) VALUES (?, ?)')
+          .run(this.quarantinedPath, this.#nowMs());
+      }
+      if (reason === 'restored' && left !== undefined) this.#recordBehind(left);
+      return beginEpoch(this.#database, reason, left, this.#options.random, this.#nowMs());
+    })();
     this.#writeMark();
     return this.#epoch;
   }
@@ -219,26 +347,42 @@ export class BufferSession {
     if (heads !== undefined) this.#mark.write(heads);
   }
 
-  #makeRoom(): boolean {
-    if (this.#pagesFree() > this.#reservePages()) return true;
-    this.#database.transaction(() => {
-      const evicted = this.reports.evictBlocks(EVICTED_ROWS_MAX);
-      if (evicted.blocks > 0) this.count('observationsEvicted', evicted.observations);
-      if (evicted.blocks < EVICTED_ROWS_MAX) {
-        const frames = this.reports.evictFrames(EVICTED_ROWS_MAX);
-        if (frames > 0) this.count('evidenceEvicted', frames);
-      }
-    })();
-    return this.#pagesFree() > this.#reservePages();
+  #recordStaged(staged: StagedReports, hasRoom: boolean): void {
+    const content = staged.content();
+    if (hasRoom) this.reports.record(content);
+    else {
+      this.reports.record({ ...content, observations: [] });
+      this.count('observationsEvicted', content.observations.length);
+    }
+    const { lost } = staged;
+    if (lost === undefined) return;
+    const { observations, detections, fromUs, toUs } = lost;
+    this.count('observationsLost', observations);
+    const count = observations + detections;
+    const text =
+      `${observations} observations and ${detections} changes of detections could not be ` +
+      'written while the disk of the gateway refused.';
+    this.#losses.record({ code: 'bufferLost', fromUs, toUs, count, text }, this.#nowMs());
   }
 
-  #pagesFree(): number {
-    const pages = Number(this.#database.pragma('page_count', { simple: true }));
-    const free = Number(this.#database.pragma('freelist_count', { simple: true }));
-    return this.#pagesMax - pages + free;
+  /** Inside a transaction. */
+  #tellLosses(signer: ChainSigner | undefined): void {
+    if (signer?.statement === undefined || this.#epoch.agentId !== signer.agentId) return;
+    const make = signer.statement.bind(signer);
+    for (const { rowId, facts } of this.#losses.due(LOSSES_PER_PASS)) {
+      const nowMs = this.#nowMs();
+      const appended = this.outbox.append(this.#epoch, STREAM_ALERTS, signer, nowMs, (position) =>
+        make(position, facts),
+      );
+      this.#losses.markTold(rowId, appended[appended.length - 1].id);
+    }
   }
 
-  #reservePages(): number {
-    return Math.max(RESERVE_PAGES_MIN, Math.ceil(this.#pagesMax * RESERVE_FRACTION));
+  #saveWear(wear: WearMeter): void {
+    wear.save(this.#database, this.#nowMs(), this.#options.clock.monotonicMs());
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.wallMs();
   }
 }

@@ -6,18 +6,19 @@ import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { OperatorFault } from '../agent/platform/operator-fault.ts';
-import { bufferFault, troubleOf } from './buffer-fault.ts';
+import { bufferFault, DamagedDatabase, troubleOf } from './buffer-fault.ts';
+import { currentEpoch, headOf, STREAMS_COUNT } from './epochs.ts';
 import { migrate, refuseNewerSchema, schemaVersionOf } from './migrations.ts';
 
 export const PAGE_BYTES = 4096;
 /** The WAL lives beside the database and counts against the quota. */
-const WAL_BYTES_MAX = 4 * 1024 * 1024;
+export const WAL_BYTES_MAX = 4 * 1024 * 1024;
 const WAL_AUTOCHECKPOINT_PAGES = 512;
 const BUSY_TIMEOUT_MS = 50;
 /** SQLite's own cache; the messages are read once, so a large one would only cost memory. */
 const CACHE_KIB = 1024;
-/** A larger file is not checked whole at open: that would hold up the first captured frame. */
-const CHECK_BYTES_MAX = 64 * 1024 * 1024;
+/** A larger file is checked by a child process later: 8 MiB take 20 ms, 1 GiB seconds. */
+const CHECK_BYTES_MAX = 8 * 1024 * 1024;
 const MODE_OWNER_ONLY = 0o600;
 
 export interface OpenedDatabase {
@@ -25,6 +26,9 @@ export interface OpenedDatabase {
   /** Where a damaged predecessor was put; absent when there was none. */
   readonly quarantinedPath?: string;
 }
+
+/** `must`: the damage was met at work, where an open may not see it. */
+export type Quarantine = 'may' | 'must' | 'mayNot';
 
 /** Greatest number of pages the quota allows, beside the WAL. */
 export function pagesMaxOf(quotaMiB: number): number {
@@ -39,14 +43,15 @@ export function openDatabase(
   path: string,
   quotaMiB: number,
   nowMs: number,
-  mayQuarantine: boolean,
+  quarantine: Quarantine,
 ): OpenedDatabase {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
     try {
+      if (quarantine === 'must' && existsSync(path)) throw new DamagedDatabase('found at work');
       return { database: openChecked(path, quotaMiB) };
     } catch (error) {
-      if (troubleOf(error) !== 'damaged' || !mayQuarantine) throw error;
+      if (troubleOf(error) !== 'damaged' || quarantine === 'mayNot') throw error;
       const quarantinedPath = setAside(path, nowMs);
       return { database: openChecked(path, quotaMiB), quarantinedPath };
     }
@@ -103,6 +108,7 @@ function openChecked(path: string, quotaMiB: number): Database {
     refuseNewerSchema(database, path);
     check(database, path);
     migrate(database, path);
+    checkHeads(database);
     return database;
   } catch (error) {
     database.close();
@@ -116,9 +122,12 @@ function check(database: Database, path: string): void {
   if (verdict !== 'ok') throw new DamagedDatabase(String(verdict));
 }
 
-/** `quick_check` answers with text; this makes it the same trouble as SQLITE_CORRUPT. */
-class DamagedDatabase extends Error {
-  readonly code = 'SQLITE_CORRUPT';
+/** The heads decide what is signed next: a flipped bit in one of them is a damaged file. */
+function checkHeads(database: Database): void {
+  const epoch = currentEpoch(database);
+  for (let stream = 1; epoch !== undefined && stream <= STREAMS_COUNT; stream++) {
+    headOf(database, epoch.epoch, stream);
+  }
 }
 
 function setAside(path: string, nowMs: number): string {

@@ -6,6 +6,8 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -40,6 +42,29 @@ test('a copy older than what was published begins a new epoch that names the for
     ['restored', published[0].epoch, 3, hex(sha(published[2].message))],
   );
   third.close();
+});
+
+test('a WAL that was cut off: what was published and is gone is told by a signed statement', () => {
+  const path = buffers.newPath();
+  const first = buffers.openedFull(path);
+  for (let count = 0; count < 5; count++) append(first, 2);
+  const published = readAll(first, 2);
+  // As a kill leaves it, with everything in the WAL, of which half is then gone.
+  const cut = buffers.newPath();
+  for (const suffix of ['', '-wal', '.signed']) copyFileSync(path + suffix, cut + suffix);
+  first.close();
+  truncateSync(`${cut}-wal`, Math.floor(statSync(`${cut}-wal`).size * 0.85));
+  const second = buffers.openedFull(cut);
+  assert.notEqual(append(second, 2).epoch, published[0].epoch);
+  const told = readAll(second, 1).find(({ value }) => value.kind === 'statement');
+  const left = readAll(second, 2).filter(({ epoch }) => epoch === published[0].epoch).length;
+  assert.ok(left > 0 && left < 6, `${left} are left`);
+  const { epochOf, streamOf, from, to, count } = told?.value ?? {};
+  assert.deepEqual(
+    [epochOf, streamOf, from, to, count],
+    [published[0].epoch, 2, left + 1, 6, 6 - left],
+  );
+  second.close();
 });
 
 test('a copy that misses only what nobody has seen goes on in its epoch', () => {

@@ -2,25 +2,36 @@
  * One life of a buffer. A new epoch begins whenever going on could sign a sequence twice: the
  * database is new, was set aside, came back from an older copy, or belongs to another key.
  */
+import { crc32 } from 'node:zlib';
 import type { Database } from 'better-sqlite3';
 import type { Random } from '../agent/platform/random.ts';
-import type { EpochBegins } from '../protocols/uplink/messages.ts';
+import type { EpochBegins, Stream } from '../protocols/uplink/messages.ts';
+import { STREAMS } from '../protocols/uplink/topics.ts';
+import { DamagedDatabase } from './buffer-fault.ts';
 import type { Mark, MarkedStream } from './signed-mark.ts';
 
 export type EpochReason = EpochBegins['reason'];
 
 export const STREAMS_COUNT = 3;
+/** A file that follows a damaged one leaves room below for the epochs that are salvaged from it. */
+const ORDINALS_LEFT_FREE = 4096;
 const EPOCH_BYTES = 6;
 export const ZERO_SHA256: Uint8Array = new Uint8Array(32);
 
 export interface Epoch {
   readonly epoch: number;
-  /** 1 for the first epoch of the file. */
+  /** Rises with each epoch of the file; 1 for the first of a file that follows no damaged one. */
   readonly ordinal: number;
   readonly reason: EpochReason;
   readonly previousEpoch?: number;
   /** The agent whose key signs in it; absent until the first signature. */
   readonly agentId?: string;
+}
+
+export interface BehindMark {
+  readonly stream: Stream;
+  readonly from: number;
+  readonly to: number;
 }
 
 interface EpochRow {
@@ -38,6 +49,8 @@ export interface StreamHeadRow {
   lastSha256: Uint8Array;
   previousSequence: number | null;
   previousSha256: Uint8Array | null;
+  /** Over lastSequence and lastSha256; null in rows that schema 1 has written last. */
+  crc32: number | null;
 }
 
 /** The newest epoch of the file; undefined in a new file. */
@@ -84,9 +97,12 @@ export function beginEpoch(
 ): Epoch {
   const previous = left ?? markOf(database);
   const epoch = newEpochNumber(database, random);
-  const { lastInsertRowid } = database
-    .prepare('INSERT INTO epoch (epoch, reason, previousEpoch, beganMs) VALUES (?, ?, ?, ?)')
-    .run(epoch, reason, previous?.epoch ?? null, nowMs);
+  const ordinal = nextOrdinal(database, reason);
+  database
+    .prepare(
+      'INSERT INTO epoch (ordinal, epoch, reason, previousEpoch, beganMs) VALUES (?, ?, ?, ?, ?)',
+    )
+    .run(ordinal, epoch, reason, previous?.epoch ?? null, nowMs);
   const insert = database.prepare(
     `INSERT INTO stream_head
        (epoch, stream, lastSequence, lastSha256, previousSequence, previousSha256)
@@ -103,13 +119,17 @@ export function beginEpoch(
       isKnown ? last.sha256 : null,
     );
   }
-  const ordinal = Number(lastInsertRowid);
   return {
     epoch,
     ordinal,
     reason,
     ...(previous !== undefined && { previousEpoch: previous.epoch }),
   };
+}
+
+function nextOrdinal(database: Database, reason: EpochReason): number {
+  const last = database.prepare<[], number | null>('SELECT max(ordinal) FROM epoch').pluck().get();
+  return (last ?? (reason === 'quarantined' ? ORDINALS_LEFT_FREE : 0)) + 1;
 }
 
 /** The heads of the current epoch, in the shape of the mark; undefined in a new file. */
@@ -132,11 +152,25 @@ export function headOf(
   epoch: number,
   stream: number,
 ): StreamHeadRow | undefined {
-  return database
+  const head = database
     .prepare<[number, number], StreamHeadRow>(
       'SELECT * FROM stream_head JOIN epoch USING (epoch) WHERE epoch = ? AND stream = ?',
     )
     .get(epoch, stream);
+  return head === undefined ? undefined : trustedHead(head);
+}
+
+/** Throws for a head with a flipped bit: signing on from it would fork or leave a hole. */
+export function trustedHead(head: StreamHeadRow): StreamHeadRow {
+  const { lastSequence, lastSha256, crc32: checksum } = head;
+  if (checksum !== null && checksum !== headChecksum(lastSequence, lastSha256)) {
+    throw new DamagedDatabase('the head of a stream is not what was written');
+  }
+  return head;
+}
+
+export function headChecksum(lastSequence: number, lastSha256: Uint8Array): number {
+  return crc32(`${lastSequence} `, crc32(lastSha256));
 }
 
 function hasSigned(database: Database, epoch: number): boolean {
@@ -148,9 +182,15 @@ function hasSigned(database: Database, epoch: number): boolean {
 }
 
 function isBehind(database: Database, mark: Mark): boolean {
-  return mark.streams.some((marked, index) => {
-    const head = headOf(database, mark.epoch, index + 1);
-    return (head?.lastSequence ?? 0) < marked.sequence;
+  return messagesBehind(database, mark).length > 0;
+}
+
+/** What was signed and sent, and is not in this file: it came back from an older copy. */
+export function messagesBehind(database: Database, mark: Mark): readonly BehindMark[] {
+  return STREAMS.flatMap((stream) => {
+    const from = (headOf(database, mark.epoch, stream)?.lastSequence ?? 0) + 1;
+    const to = mark.streams[stream - 1].sequence;
+    return from <= to ? [{ stream, from, to }] : [];
   });
 }
 

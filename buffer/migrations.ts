@@ -110,6 +110,76 @@ const MIGRATIONS: readonly string[] = [
     value INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // 2: frames of a case in packed blocks with a checksum of their own (schema 1 kept them unpacked
+  // in `detection.frames`, where they stay), the words about losses, wear, and salvage.
+  `
+  CREATE TABLE evidence_block (
+    id INTEGER PRIMARY KEY,
+    detectionId TEXT NOT NULL UNIQUE,
+    recordedUs INTEGER NOT NULL,
+    framesCount INTEGER NOT NULL,
+    framesBytes INTEGER NOT NULL,
+    crc32 INTEGER NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE tombstone (
+    id INTEGER PRIMARY KEY,
+    epochOf INTEGER NOT NULL,
+    firstSequence INTEGER NOT NULL,
+    lastSequence INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE loss (
+    id INTEGER PRIMARY KEY,
+    recordedMs INTEGER NOT NULL,
+    fromUs INTEGER,
+    toUs INTEGER,
+    epochOf INTEGER,
+    streamOf INTEGER,
+    firstSequence INTEGER,
+    lastSequence INTEGER,
+    count INTEGER,
+    text TEXT NOT NULL,
+    toldAs INTEGER
+  ) STRICT;
+  CREATE INDEX loss_due ON loss (id) WHERE toldAs IS NULL;
+
+  CREATE TABLE wear (
+    day INTEGER PRIMARY KEY,
+    bytes INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE salvage (
+    path TEXT PRIMARY KEY,
+    setAsideMs INTEGER NOT NULL,
+    outcome TEXT
+  ) STRICT;
+
+  ALTER TABLE stream_head ADD COLUMN crc32 INTEGER;
+  ALTER TABLE receipt ADD COLUMN crc32 INTEGER;
+  `,
+  // 3: what is known of the plant (state-store.ts), and apart from it the engineer's words.
+  `
+  CREATE TABLE state (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    crc32 INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    UNIQUE (kind, key)
+  ) STRICT;
+
+  CREATE TABLE asset_note (
+    assetId TEXT PRIMARY KEY,
+    name TEXT,
+    note TEXT,
+    changedMs INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
@@ -125,10 +195,13 @@ export function refuseNewerSchema(database: Database, path: string): void {
   if (found > SCHEMA_VERSION) throw newerSchemaFault(path, found, SCHEMA_VERSION);
 }
 
-/** Brings the file to SCHEMA_VERSION. A crash between two steps leaves a whole schema. */
-export function migrate(database: Database, path: string): void {
+/**
+ * Brings the file to SCHEMA_VERSION. A crash between two steps leaves a whole schema. `until`: an
+ * earlier one, for templates and tests.
+ */
+export function migrate(database: Database, path: string, until = SCHEMA_VERSION): void {
   refuseNewerSchema(database, path);
-  for (let step = schemaVersionOf(database); step < SCHEMA_VERSION; step++) {
+  for (let step = schemaVersionOf(database); step < until; step++) {
     database.transaction(() => {
       database.exec(MIGRATIONS[step]);
       database.pragma(`user_version = ${step + 1}`);

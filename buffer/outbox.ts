@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Stream } from '../protocols/uplink/messages.ts';
-import type { Epoch, StreamHeadRow } from './epochs.ts';
+import { type Epoch, headChecksum, type StreamHeadRow, trustedHead } from './epochs.ts';
+import type { StatementFacts, TombstoneFacts } from './losses.ts';
 import { firstIdOf, messageId } from './message-id.ts';
 
 /** What a receiver accepts as delivered (docs/wire-format); a longer message is a bug of ours. */
@@ -28,10 +29,14 @@ export interface EpochFacts {
   readonly lastSha256?: Uint8Array;
 }
 
-/** Who signs. Both are called inside a transaction: no waiting, no I/O. */
+/** Who signs. All are called inside a transaction: no waiting, no I/O. */
 export interface ChainSigner {
   readonly agentId: string;
   epochBegins(position: ChainPosition, facts: EpochFacts): Uint8Array;
+  /** Where it is missing, no message is ever evicted: new ones wait instead. */
+  tombstone?(position: ChainPosition, facts: TombstoneFacts): Uint8Array;
+  /** Where it is missing, losses wait for a signer that has it. */
+  statement?(position: ChainPosition, facts: StatementFacts): Uint8Array;
 }
 
 export interface PendingMessage {
@@ -70,7 +75,7 @@ const ALL = `${LISTED}, sha256, message`;
 /** Every method that writes is to be called inside a transaction. */
 export class Outbox {
   readonly #head: Statement<[number, number], StreamHeadRow>;
-  readonly #moveHead: Statement<[number, Uint8Array, number, number, number]>;
+  readonly #moveHead: Statement<[number, Uint8Array, number, number, number, number]>;
   readonly #insert: Statement<(number | Uint8Array)[]>;
   readonly #oldest: Statement<[number, number, number], PendingMessage>;
   readonly #newest: Statement<[number, number], PendingMessage>;
@@ -81,13 +86,18 @@ export class Outbox {
   readonly #delete: Statement<[number, number]>;
   readonly #settle: Statement<[number, number, number, number, number]>;
   readonly #refused: Statement<[number], RefusedEntry>;
+  readonly #evictRefused: Statement<[number]>;
+  readonly #evictable: Statement<[number, number], PendingMessage>;
+  readonly #keepHash: Statement<[number]>;
+  readonly #keepTombstone: Statement<number[]>;
+  readonly #dropTombstones: Statement<[number, number]>;
 
   constructor(database: Database) {
     this.#head = database.prepare(
       'SELECT * FROM stream_head JOIN epoch USING (epoch) WHERE epoch = ? AND stream = ?',
     );
     this.#moveHead = database.prepare(
-      `UPDATE stream_head SET lastSequence = ?, lastSha256 = ?,
+      `UPDATE stream_head SET lastSequence = ?, lastSha256 = ?, crc32 = ?,
          pendingMessages = pendingMessages + 1, pendingBytes = pendingBytes + ?
        WHERE epoch = ? AND stream = ?`,
     );
@@ -113,6 +123,18 @@ export class Outbox {
          pendingBytes = pendingBytes - ?, refusedMessages = refusedMessages + ?
        WHERE epoch = ? AND stream = ?`,
     );
+    this.#evictRefused = database.prepare(
+      'DELETE FROM refused WHERE id IN (SELECT id FROM refused ORDER BY createdMs, id LIMIT ?)',
+    );
+    this.#evictable = database.prepare(
+      `SELECT ${LISTED} FROM outbox WHERE id > ? AND id < ? AND sequence > 1
+         AND id NOT IN (SELECT id FROM tombstone) ORDER BY id`,
+    );
+    this.#keepHash = database.prepare(
+      'INSERT OR REPLACE INTO stored_hash SELECT id, sha256 FROM outbox WHERE id = ?',
+    );
+    this.#keepTombstone = database.prepare('INSERT INTO tombstone VALUES (?, ?, ?, ?, ?, ?)');
+    this.#dropTombstones = database.prepare('DELETE FROM tombstone WHERE id BETWEEN ? AND ?');
     this.#refused = database.prepare(
       `SELECT ${LISTED}, reason FROM refused ORDER BY createdMs DESC, id DESC LIMIT ?`,
     );
@@ -172,6 +194,11 @@ export class Outbox {
     return { kind, ...row };
   }
 
+  /** Deletes up to `rowsMax` of the oldest that were set aside; answers how many. */
+  evictRefused(rowsMax: number): number {
+    return this.#evictRefused.run(rowsMax).changes;
+  }
+
   /** Keeps messages for the operator, never to be sent again; answers how many. */
   refuse(epoch: number, stream: Stream, from: number, to: number, reason: string): number {
     return this.#remove(epoch, stream, from, to, reason);
@@ -180,6 +207,55 @@ export class Outbox {
   /** Deletes what a receipt has proved; answers how many. */
   delete(epoch: number, stream: Stream, from: number, to: number): number {
     return this.#remove(epoch, stream, from, to, undefined);
+  }
+
+  /**
+   * Takes the oldest messages of the stream that are still without a receipt, at most `messagesMax`
+   * in a row, and leaves a tombstone at its end. What begins an epoch, earlier tombstones and the
+   * newest message stay. Undefined when nothing may go, or the signer knows no tombstones.
+   */
+  evictOldest(
+    epoch: Epoch,
+    stream: Stream,
+    signer: ChainSigner,
+    nowMs: number,
+    messagesMax: number,
+  ): TombstoneFacts | undefined {
+    if (signer.tombstone === undefined) return undefined;
+    const run = this.#oldestRun(stream, messagesMax);
+    const last = run[run.length - 1];
+    if (last === undefined) return undefined;
+    this.#keepHash.run(last.id);
+    const { sha256: lastSha256 } = this.#read.get(last.id) ?? { sha256: new Uint8Array() };
+    const facts: TombstoneFacts = {
+      epochOf: last.epoch,
+      from: run[0].sequence,
+      to: last.sequence,
+      lastSha256: Uint8Array.from(lastSha256),
+      messages: run.length,
+      bytes: run.reduce((sum, message) => sum + message.bytes, 0),
+      reason: 'quota',
+    };
+    this.delete(last.epoch, stream, facts.from, facts.to);
+    const make = signer.tombstone.bind(signer);
+    const { id } = this.#appendOne(epoch.epoch, stream, signer.agentId, nowMs, (position) =>
+      make(position, facts),
+    );
+    this.#keepTombstone.run(id, facts.epochOf, facts.from, facts.to, facts.messages, facts.bytes);
+    return facts;
+  }
+
+  /** The longest row of messages without a gap that begins with the oldest that may go. */
+  #oldestRun(stream: Stream, messagesMax: number): PendingMessage[] {
+    const newest = this.newest(stream)?.id ?? 0;
+    const run: PendingMessage[] = [];
+    for (const message of this.#evictable.iterate(firstIdOf(stream), newest)) {
+      const previous = run[run.length - 1];
+      if (previous !== undefined && message.id !== previous.id + 1) break;
+      run.push(message);
+      if (run.length >= messagesMax) break;
+    }
+    return run;
   }
 
   #remove(
@@ -197,6 +273,7 @@ export class Outbox {
     if (count === 0) return 0;
     if (refusedFor !== undefined) this.#copyRefused.run(refusedFor, firstId, lastId);
     this.#delete.run(firstId, lastId);
+    this.#dropTombstones.run(firstId, lastId);
     const refused = refusedFor === undefined ? 0 : count;
     this.#settle.run(count, bytes, refused, epoch, stream);
     return count;
@@ -220,14 +297,14 @@ export class Outbox {
     const bytes = message.byteLength;
     const id = messageId(stream, head.ordinal, sequence);
     this.#insert.run(id, epoch, stream, sequence, bytes, nowMs, hash, message);
-    this.#moveHead.run(sequence, hash, bytes, epoch, stream);
+    this.#moveHead.run(sequence, hash, headChecksum(sequence, hash), bytes, epoch, stream);
     return { id, epoch, stream, sequence, bytes };
   }
 
   #headOf(epoch: number, stream: Stream): StreamHeadRow {
     const head = this.#head.get(epoch, stream);
     if (head === undefined) throw new Error(`epoch ${epoch} has no stream ${stream}`);
-    return head;
+    return trustedHead(head);
   }
 }
 

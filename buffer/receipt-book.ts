@@ -2,6 +2,7 @@
  * Applies the hub's receipts. The only place that deletes a message, and only under the hash of
  * the message itself: a receipt that names another hash is a fork, and deletes nothing.
  */
+import { crc32 } from 'node:zlib';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Receipt } from '../protocols/uplink/messages.ts';
 import { headOf, type StreamHeadRow, ZERO_SHA256 } from './epochs.ts';
@@ -39,6 +40,8 @@ interface ReceiptRow {
   serial: number;
   cumulative: number;
   cumulativeSha256: Uint8Array;
+  /** Null in rows of schema 1. */
+  crc32: number | null;
 }
 
 interface Claim {
@@ -82,8 +85,9 @@ export class ReceiptBook {
       .pluck();
     this.#remember = database.prepare(
       `INSERT OR REPLACE INTO receipt
-         (epoch, stream, hubEpoch, serial, cumulative, cumulativeSha256, hubTimeMs, appliedMs)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+         (epoch, stream, hubEpoch, serial, cumulative, cumulativeSha256, hubTimeMs, appliedMs,
+          crc32)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
   }
 
@@ -92,7 +96,7 @@ export class ReceiptBook {
     const { epoch, stream, cumulative } = receipt;
     const head = headOf(this.#database, epoch, stream);
     if (head === undefined) return { kind: 'unknownEpoch' };
-    const last = this.#last.get(epoch, stream);
+    const last = this.#lastReceipt(epoch, stream);
     const hubEpoch = this.#meetHub(receipt.hubEpoch, nowMs);
     if (hubEpoch === 'superseded') return { kind: 'old' };
     const isSameHub = last?.hubEpoch === receipt.hubEpoch;
@@ -191,7 +195,16 @@ export class ReceiptBook {
       from.cumulativeSha256,
       hubTimeMs,
       nowMs,
+      checksumOf({ ...from, hubEpoch, serial: receiptSerial }),
     );
+  }
+
+  /** A row with a flipped bit proves nothing; the hub sends the receipt again. */
+  #lastReceipt(epoch: number, stream: number): ReceiptRow | undefined {
+    const row = this.#last.get(epoch, stream);
+    return row === undefined || row.crc32 === null || row.crc32 === checksumOf(row)
+      ? row
+      : undefined;
   }
 
   #meetHub(hubEpoch: number, nowMs: number): 'current' | 'changed' | 'superseded' {
@@ -210,4 +223,9 @@ export class ReceiptBook {
       .run(HUB_EPOCHS_MAX);
     return newest === undefined ? 'current' : 'changed';
   }
+}
+
+function checksumOf(row: Omit<ReceiptRow, 'crc32'>): number {
+  const { hubEpoch, serial, cumulative, cumulativeSha256 } = row;
+  return crc32(`${hubEpoch} ${serial} ${cumulative} `, crc32(cumulativeSha256));
 }

@@ -5,19 +5,16 @@
  */
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Database, Statement } from 'better-sqlite3';
-import type {
-  Detection,
-  DetectionChange,
-  IntervalReport,
-  Observation,
-} from '../protocols/interval-report.ts';
+import type { Detection, DetectionChange, Observation } from '../protocols/interval-report.ts';
+import { EvidenceStore, unpackEvidence, unpackOldFrames } from './evidence-store.ts';
+import { schemaVersionOf } from './migrations.ts';
+import type { Recordable } from './staged-reports.ts';
 
 /** Cases kept; beyond it the one seen longest ago goes, unless its alert is still to be made. */
 const DETECTIONS_MAX = 10_000;
 /** One alert per case and hour for what repeats (docs/detections, guard F). */
 const REPEAT_ALERT_US = 3_600_000_000;
 const INFLATED_BYTES_MAX = 4 * 1024 * 1024;
-const FRAME_LENGTH_BYTES = 4;
 
 /** A case whose alert has not been signed yet. */
 export interface DueAlert {
@@ -39,25 +36,38 @@ interface DetectionRow {
   alertedUs: number | null;
   crc32: number;
   body: Uint8Array;
+  /** Schema 1. */
   frames: Uint8Array | null;
+  evidenceCrc32: number | null;
+  evidenceBody: Uint8Array | null;
 }
+
+type KnownDetection = Pick<DetectionRow, 'id' | 'alertDue' | 'alertedUs'>;
 
 interface BlockRow {
   crc32: number;
   body: Uint8Array;
 }
 
+const DETECTIONS = `SELECT detection.*, e.crc32 AS evidenceCrc32, e.body AS evidenceBody
+  FROM detection LEFT JOIN evidence_block AS e USING (detectionId)`;
+/** A door that only reads may meet a file that no newer version has written to. */
+const DETECTIONS_OF_SCHEMA_1 =
+  'SELECT *, NULL AS evidenceCrc32, NULL AS evidenceBody FROM detection';
+
 /** Writing methods are to be called inside a transaction. */
 export class ReportStore {
+  readonly #evidence: EvidenceStore;
   readonly #database: Database;
   readonly #insertBlock: Statement<(number | Uint8Array)[]>;
   readonly #runningTotal: Statement<[], number>;
-  readonly #detection: Statement<[string], DetectionRow>;
+  readonly #detection: Statement<[string], KnownDetection>;
   readonly #due: Statement<[number], DetectionRow>;
   readonly #alerted: Statement<[number]>;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#evidence = new EvidenceStore(database);
     this.#insertBlock = database.prepare(
       `INSERT INTO observation_block (fromUs, toUs, count, total, crc32, body)
        VALUES (?, ?, ?, ?, ?, ?)`,
@@ -65,16 +75,18 @@ export class ReportStore {
     this.#runningTotal = database
       .prepare<[], number>('SELECT total FROM observation_block ORDER BY id DESC LIMIT 1')
       .pluck();
-    this.#detection = database.prepare('SELECT * FROM detection WHERE detectionId = ?');
+    this.#detection = database.prepare(
+      'SELECT id, alertDue, alertedUs FROM detection WHERE detectionId = ?',
+    );
     this.#due = database.prepare(
-      'SELECT * FROM detection WHERE alertDue IS NOT NULL ORDER BY id LIMIT ?',
+      `${DETECTIONS} WHERE alertDue IS NOT NULL ORDER BY detection.id LIMIT ?`,
     );
     this.#alerted = database.prepare(
       'UPDATE detection SET alertDue = NULL, alertedUs = lastSeenUs WHERE id = ?',
     );
   }
 
-  record(report: IntervalReport): void {
+  record(report: Recordable): void {
     const { observations, detections } = report;
     if (observations.length > 0) {
       const body = pack(observations);
@@ -116,14 +128,9 @@ export class ReportStore {
     return { blocks: changes, observations: observations ?? 0 };
   }
 
-  /** Drops the frames of the cases seen longest ago; the cases stay. */
+  /** Drops the oldest frames; the cases stay. */
   evictFrames(rowsMax: number): number {
-    return this.#database
-      .prepare(
-        `UPDATE detection SET frames = NULL WHERE id IN
-           (SELECT id FROM detection WHERE frames IS NOT NULL ORDER BY lastSeenUs LIMIT ?)`,
-      )
-      .run(rowsMax).changes;
+    return this.#evidence.evict(rowsMax);
   }
 
   #recordDetection({ change, detection }: DetectionChange): void {
@@ -133,13 +140,13 @@ export class ReportStore {
     const known = this.#detection.get(detectionId);
     const { frames, ...evidence } = detection.evidence;
     const body = pack({ ...detection, evidence });
-    const packedFrames = frames === undefined ? null : packFrames(frames);
+    if (frames !== undefined) this.#evidence.record(detectionId, lastSeenUs, frames);
     if (known === undefined) {
       this.#database
         .prepare(
           `INSERT INTO detection (detectionId, code, severity, state, firstSeenUs, lastSeenUs,
-             occurrencesCount, alertDue, crc32, body, frames)
-           VALUES (?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?, ?)`,
+             occurrencesCount, alertDue, crc32, body)
+           VALUES (?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?)`,
         )
         .run(
           detectionId,
@@ -151,7 +158,6 @@ export class ReportStore {
           change,
           crc32(body),
           body,
-          packedFrames,
         );
       return;
     }
@@ -159,7 +165,7 @@ export class ReportStore {
     this.#database
       .prepare(
         `UPDATE detection SET severity = ?, lastSeenUs = ?, occurrencesCount = ?, crc32 = ?,
-           body = ?, frames = coalesce(frames, ?), alertDue = ? WHERE id = ?`,
+           body = ?, alertDue = ? WHERE id = ?`,
       )
       .run(
         severity,
@@ -167,20 +173,23 @@ export class ReportStore {
         occurrencesCount,
         crc32(body),
         body,
-        packedFrames,
         known.alertDue ?? (isDue ? 'repeated' : null),
         known.id,
       );
   }
 
   #boundDetections(): void {
-    this.#database
+    const { changes } = this.#database
       .prepare(
         `DELETE FROM detection WHERE id IN
            (SELECT id FROM detection WHERE alertDue IS NULL ORDER BY lastSeenUs
             LIMIT max(0, (SELECT count(*) FROM detection) - ?))`,
       )
       .run(DETECTIONS_MAX);
+    if (changes === 0) return;
+    this.#database.exec(
+      'DELETE FROM evidence_block WHERE detectionId NOT IN (SELECT detectionId FROM detection)',
+    );
   }
 }
 
@@ -204,10 +213,19 @@ export function readObservations(
   return { observations: observations.slice(0, observationsMax), blocksDamaged };
 }
 
+/** One case with its frames; undefined where it isn't known, or its row is damaged. */
+export function readDetection(database: Database, detectionId: string): Detection | undefined {
+  const row = database
+    .prepare<[string], DetectionRow>(`${DETECTIONS} WHERE detection.detectionId = ?`)
+    .get(detectionId);
+  return row === undefined ? undefined : detectionOf(row);
+}
+
 /** Last seen first, at most `detectionsMax`; damaged rows are left out. */
 export function readDetections(database: Database, detectionsMax: number): StoredDetection[] {
+  const select = schemaVersionOf(database) < 2 ? DETECTIONS_OF_SCHEMA_1 : DETECTIONS;
   return database
-    .prepare<[number], DetectionRow>('SELECT * FROM detection ORDER BY lastSeenUs DESC LIMIT ?')
+    .prepare<[number], DetectionRow>(`${select} ORDER BY lastSeenUs DESC LIMIT ?`)
     .all(detectionsMax)
     .flatMap((row) => {
       const detection = detectionOf(row);
@@ -218,43 +236,28 @@ export function readDetections(database: Database, detectionsMax: number): Store
 function detectionOf(row: DetectionRow): Detection | undefined {
   // `#recordDetection` has packed a detection without its frames under this checksum.
   const detection = unpack(row) as Detection | undefined;
-  if (detection === undefined || row.frames === null) return detection;
-  const frames = unpackFrames(row.frames);
+  if (detection === undefined) return undefined;
+  const frames = framesOf(row, detection.evidence.framesSha256);
+  if (frames === undefined) return detection;
   return { ...detection, evidence: { ...detection.evidence, frames } };
 }
 
-function pack(value: unknown): Uint8Array {
+/** Damaged frames are left out: evidence that may be wrong is none. */
+function framesOf(row: DetectionRow, sha256: string | undefined): Uint8Array[] | undefined {
+  if (row.evidenceBody !== null && row.evidenceCrc32 !== null) {
+    return unpackEvidence({ crc32: row.evidenceCrc32, body: row.evidenceBody });
+  }
+  return row.frames === null ? undefined : unpackOldFrames(row.frames, sha256);
+}
+
+/** Deflated JSON, as blocks and cases are kept. */
+export function pack(value: unknown): Uint8Array {
   return deflateRawSync(JSON.stringify(value));
 }
 
-function unpack(row: BlockRow): unknown {
+/** Undefined where the checksum doesn't agree. */
+export function unpack(row: BlockRow): unknown {
   if (crc32(row.body) !== row.crc32) return undefined;
   const text = inflateRawSync(row.body, { maxOutputLength: INFLATED_BYTES_MAX }).toString('utf8');
   return JSON.parse(text);
-}
-
-function packFrames(frames: readonly Uint8Array[]): Uint8Array {
-  const total = frames.reduce((sum, frame) => sum + FRAME_LENGTH_BYTES + frame.byteLength, 0);
-  const packed = new Uint8Array(total);
-  const view = new DataView(packed.buffer);
-  let offset = 0;
-  for (const frame of frames) {
-    view.setUint32(offset, frame.byteLength);
-    packed.set(frame, offset + FRAME_LENGTH_BYTES);
-    offset += FRAME_LENGTH_BYTES + frame.byteLength;
-  }
-  return packed;
-}
-
-function unpackFrames(packed: Uint8Array): Uint8Array[] {
-  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-  const frames: Uint8Array[] = [];
-  let offset = 0;
-  while (offset + FRAME_LENGTH_BYTES <= packed.byteLength) {
-    const end = offset + FRAME_LENGTH_BYTES + view.getUint32(offset);
-    if (end > packed.byteLength) break;
-    frames.push(Uint8Array.from(packed.subarray(offset + FRAME_LENGTH_BYTES, end)));
-    offset = end;
-  }
-  return frames;
 }

@@ -6,15 +6,14 @@
 import type { Clock } from '../agent/platform/clock.ts';
 import type { OperatorFault } from '../agent/platform/operator-fault.ts';
 import type { Random } from '../agent/platform/random.ts';
-import type { IntervalReport, Observation } from '../protocols/interval-report.ts';
+import type { Detection, IntervalReport, Observation } from '../protocols/interval-report.ts';
 import {
   type Receipt,
   STREAM_ALERTS,
   STREAM_SUMMARIES,
   type Stream,
 } from '../protocols/uplink/messages.ts';
-import { type BufferFailure, bufferFault, quotaFault, troubleOf } from './buffer-fault.ts';
-import { BufferSession } from './buffer-session.ts';
+import { type BufferFailure, quotaFault } from './buffer-fault.ts';
 import type {
   Appended,
   ChainPosition,
@@ -24,27 +23,26 @@ import type {
 } from './outbox.ts';
 import type { ReceiptOutcome } from './receipt-book.ts';
 import type { DueAlert, StoredDetection } from './report-store.ts';
+import { SessionKeeper } from './session-keeper.ts';
+import { StagedReports } from './staged-reports.ts';
+import type { StateStore } from './state-store.ts';
 import type { BufferStatistics } from './statistics.ts';
-import { WriterLock } from './writer-lock.ts';
-
-/** After a failed disk: how long before the file is opened again. */
-const REOPEN_AFTER_MS = 1000;
-/** Damaged files one process sets aside; after that it only reports. */
-const QUARANTINES_MAX = 3;
-/** Troubles that pass, so that the agent starts without its buffer rather than not at all. */
-const PASSING = [
-  'BUFFER_DISK_FULL',
-  'BUFFER_READ_ONLY',
-  'BUFFER_DISK_ERROR',
-  'BUFFER_DAMAGED',
-  'BUFFER_BUSY',
-];
+import { Upkeep, type UpkeepNotice } from './upkeep.ts';
+import { WearMeter } from './wear-meter.ts';
 
 export interface SiteBufferOptions {
   readonly path: string;
   readonly quotaMiB: number;
   readonly clock: Clock;
   readonly random: Random;
+  /** Words of a process that checks and salvages (child.ts); without it neither is done. */
+  readonly childWords?: readonly string[];
+  /** What happened to the file by itself, for the log. */
+  readonly onNotice?: (notice: UpkeepNotice) => void;
+  /** After the start, the first look at the whole file; for tests. */
+  readonly firstCheckMs?: number;
+  /** Bytes this process has written to the storage; for tests. */
+  readonly bytesWritten?: () => number;
 }
 
 export type RecordResult = { readonly kind: 'recorded' } | BufferFailure;
@@ -57,17 +55,16 @@ export type ReadResult =
 
 export class SiteBuffer {
   readonly #options: SiteBufferOptions;
-  #lock: WriterLock | undefined;
-  #session: BufferSession | undefined;
-  #signer: ChainSigner | undefined;
-  #fault: OperatorFault | undefined;
-  #reopenAtMs = 0;
-  #quarantinesCount = 0;
-  #lastQuarantinedPath: string | undefined;
-  #isClosed = false;
+  readonly #staged = new StagedReports();
+  readonly #wear: WearMeter;
+  readonly #upkeep: Upkeep;
+  readonly #keeper: SessionKeeper;
 
   private constructor(options: SiteBufferOptions) {
     this.#options = options;
+    this.#wear = new WearMeter(options.bytesWritten);
+    this.#upkeep = new Upkeep(options);
+    this.#keeper = new SessionKeeper(options, () => this.#upkeep.dropBallast());
   }
 
   /**
@@ -77,26 +74,18 @@ export class SiteBuffer {
    */
   static open(options: SiteBufferOptions): SiteBuffer {
     const buffer = new SiteBuffer(options);
-    try {
-      buffer.#openSession();
-    } catch (error) {
-      const fault = buffer.#fail(error);
-      if (!PASSING.includes(fault.code)) {
-        buffer.close();
-        throw fault;
-      }
-    }
+    buffer.#keeper.open();
     return buffer;
   }
 
   /** Why the last write failed; undefined while all is well. */
   get fault(): OperatorFault | undefined {
-    return this.#fault;
+    return this.#keeper.fault;
   }
 
   /** Where the last damaged file was put by this process. */
   get lastQuarantinedPath(): string | undefined {
-    return this.#lastQuarantinedPath;
+    return this.#keeper.lastQuarantinedPath;
   }
 
   /**
@@ -104,28 +93,57 @@ export class SiteBuffer {
    * A buffer that another key has signed begins a new epoch.
    */
   signAs(signer: ChainSigner): RecordResult {
-    this.#signer = signer;
-    return this.#attempt((session) => {
+    this.#keeper.signer = signer;
+    return this.#keeper.attempt((session) => {
       session.signAs(signer, [STREAM_ALERTS, STREAM_SUMMARIES]);
       return { kind: 'recorded' };
     });
   }
 
-  /** Observations and detections of one report, in one transaction; none when it has neither. */
+  /**
+   * Takes a report. Detections are on the disk when it returns `recorded`; observations wait for a
+   * block's worth, at most COMMIT_INTERVAL_MS, while they come, and are written before the next
+   * signature. Call it each second, also with empty reports: the upkeep of the file hangs on it.
+   */
   recordReport(report: IntervalReport): RecordResult {
-    // Nothing to write proves nothing about the disk either.
-    if (report.observations.length === 0 && report.detections.length === 0) {
-      return { kind: 'recorded' };
-    }
-    return this.#attempt((session) => {
-      session.recordReport(report);
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#staged.add(report, nowMs);
+    this.#tend();
+    if (!this.#staged.isDue(nowMs)) return { kind: 'recorded' };
+    return this.#flush();
+  }
+
+  /** Everything that was reported is on the disk when it returns `recorded`. */
+  #flush(): RecordResult {
+    if (this.#staged.isEmpty) return { kind: 'recorded' };
+    return this.#keeper.attempt((session) => {
+      session.record(this.#staged, this.#wear, this.#keeper.signer);
+      this.#staged.clear();
       return { kind: 'recorded' };
     });
   }
 
+  /** Looks after the file; what the disk refuses here is tried again a second later. */
+  #tend(): void {
+    if (this.#keeper.isClosed) return;
+    this.#keeper.look((session) => {
+      this.#upkeep.tend(session, this.#keeper.signer);
+      return { kind: 'tended' };
+    });
+  }
+
+  /** What is known of the plant; undefined while the disk refuses: the state of before stays. */
+  state<T>(work: (state: StateStore) => T): T | undefined {
+    const done = this.#keeper.attempt(({ state }) => ({
+      kind: 'state' as const,
+      value: work(state),
+    }));
+    return done.kind === 'state' ? done.value : undefined;
+  }
+
   /** Cases whose alert is still to be signed, oldest first; survives a crash in between. */
   alertsDue(alertsMax: number): readonly DueAlert[] {
-    const result = this.#look((session) => ({
+    const result = this.#keeper.look((session) => ({
       kind: 'due' as const,
       due: session.reports.alertsDue(alertsMax),
     }));
@@ -142,21 +160,25 @@ export class SiteBuffer {
     make: (position: ChainPosition) => Uint8Array,
     alerted?: DueAlert,
   ): AppendResult {
-    return this.#attempt((session) => {
-      if (stream !== STREAM_ALERTS && !session.hasRoom()) {
+    return this.#keeper.attempt((session) => {
+      const signer = this.#chainSigner();
+      if (!session.makeRoomFor(stream, signer)) {
         session.count('summariesRefused', 1);
         return {
           kind: 'fault',
           fault: quotaFault(this.#options.path, 'new summaries wait until there is room'),
         };
       }
-      return { kind: 'appended', ...session.append(this.#chainSigner(), stream, make, alerted) };
+      const staged = this.#staged.isEmpty ? undefined : this.#staged;
+      const appended = session.append(signer, stream, make, { alerted, staged, wear: this.#wear });
+      this.#staged.clear();
+      return { kind: 'appended', ...appended };
     });
   }
 
   /** Messages without a receipt, oldest first; `afterId` 0 begins at the oldest. */
   pending(stream: Stream, afterId: number, messagesMax: number): readonly PendingMessage[] {
-    const result = this.#look((session) => ({
+    const result = this.#keeper.look((session) => ({
       kind: 'pending' as const,
       messages: session.outbox.pending(stream, afterId, messagesMax),
     }));
@@ -165,7 +187,7 @@ export class SiteBuffer {
 
   /** The message of the stream that was signed last, while it has no receipt. */
   newest(stream: Stream): PendingMessage | undefined {
-    const result = this.#look((session) => ({
+    const result = this.#keeper.look((session) => ({
       kind: 'newest' as const,
       message: session.outbox.newest(stream),
     }));
@@ -174,7 +196,7 @@ export class SiteBuffer {
 
   /** False once the message is receipted, refused or set aside. */
   isPending(id: number): boolean {
-    const result = this.#look((session) => ({
+    const result = this.#keeper.look((session) => ({
       kind: 'answer' as const,
       isPending: session.outbox.isPending(id),
     }));
@@ -183,17 +205,17 @@ export class SiteBuffer {
 
   /** The signed bytes, to be published; from here on the sequence counts as known outside. */
   read(id: number): ReadResult {
-    return this.#look((session) => session.read(id));
+    return this.#keeper.look((session) => session.read(id));
   }
 
   /** `receipt`: of this agent, its signature verified. */
   applyReceipt(receipt: Receipt): ReceiptOutcome | BufferFailure {
-    return this.#attempt((session) => session.applyReceipt(receipt, this.#signer));
+    return this.#keeper.attempt((session) => session.applyReceipt(receipt, this.#keeper.signer));
   }
 
   /** Newest first. */
   refused(messagesMax: number): readonly RefusedEntry[] {
-    const result = this.#look((session) => ({
+    const result = this.#keeper.look((session) => ({
       kind: 'refused' as const,
       messages: session.outbox.refused(messagesMax),
     }));
@@ -202,7 +224,8 @@ export class SiteBuffer {
 
   /** Newest first. */
   observations(observationsMax: number): readonly Observation[] {
-    const result = this.#look((session) => ({
+    this.#flush();
+    const result = this.#keeper.look((session) => ({
       kind: 'observations' as const,
       observations: session.observations(observationsMax),
     }));
@@ -211,108 +234,53 @@ export class SiteBuffer {
 
   /** Last seen first. */
   detections(detectionsMax: number): readonly StoredDetection[] {
-    const result = this.#look((session) => ({
+    const result = this.#keeper.look((session) => ({
       kind: 'detections' as const,
       detections: session.detections(detectionsMax),
     }));
     return result.kind === 'detections' ? result.detections : [];
   }
 
+  /** One case with its frames; undefined where it isn't known any more. */
+  detection(detectionId: string): Detection | undefined {
+    const result = this.#keeper.look((session) => ({
+      kind: 'detection' as const,
+      detection: session.detection(detectionId),
+    }));
+    return result.kind === 'detection' ? result.detection : undefined;
+  }
+
   /** Undefined while the file can't be opened. */
   statistics(): BufferStatistics | undefined {
-    const result = this.#look((session) => ({
+    const result = this.#keeper.look((session) => ({
       kind: 'statistics' as const,
       statistics: session.statistics(),
     }));
-    return result.kind === 'statistics' ? result.statistics : undefined;
+    if (result.kind !== 'statistics') return undefined;
+    const { statistics } = result;
+    return {
+      ...statistics,
+      observationsStored: statistics.observationsStored + this.#staged.observationsCount,
+      bytesWrittenToday: statistics.bytesWrittenToday + this.#wear.unsaved(),
+    };
   }
 
+  /** Room kept for a full disk; grows in the first minute. */
+  get ballastBytes(): number {
+    return this.#upkeep.ballastBytes;
+  }
+
+  /** Writes what still waits, as far as the disk lets it. */
   close(): void {
-    this.#isClosed = true;
-    this.#session?.close();
-    this.#session = undefined;
-    this.#lock?.release();
-    this.#lock = undefined;
-  }
-
-  /** As #attempt, for what only reads: on a full disk that goes well, yet the fault stands. */
-  #look<T extends { readonly kind: string }>(
-    work: (session: BufferSession) => T | BufferFailure,
-  ): T | BufferFailure {
-    const before = this.#fault;
-    const result = this.#attempt(work);
-    this.#fault ??= before;
-    return result;
-  }
-
-  /** Runs `work` on the open file; what the disk refuses becomes a fault. */
-  #attempt<T extends { readonly kind: string }>(
-    work: (session: BufferSession) => T | BufferFailure,
-  ): T | BufferFailure {
-    if (this.#isClosed) throw new Error('the buffer is closed');
-    try {
-      const result = work(this.#sessionNow());
-      this.#fault = result.kind === 'fault' && 'fault' in result ? result.fault : undefined;
-      return result;
-    } catch (error) {
-      return { kind: 'fault', fault: this.#fail(error) };
-    }
-  }
-
-  #sessionNow(): BufferSession {
-    if (this.#session !== undefined) return this.#session;
-    if (this.#options.clock.monotonicMs() < this.#reopenAtMs && this.#fault !== undefined) {
-      throw this.#fault;
-    }
-    const session = this.#openSession();
-    if (this.#signer !== undefined) {
-      session.signAs(this.#signer, [STREAM_ALERTS, STREAM_SUMMARIES]);
-    }
-    return session;
-  }
-
-  #openSession(): BufferSession {
-    this.#lock ??= new WriterLock(this.#options.path);
-    const session = BufferSession.open(this.#options, this.#quarantinesCount < QUARANTINES_MAX);
-    if (session.quarantinedPath !== undefined) {
-      this.#quarantinesCount++;
-      this.#lastQuarantinedPath = session.quarantinedPath;
-    }
-    this.#session = session;
-    return session;
-  }
-
-  /** A handle that met a read-only or failing disk stays spoilt: it is closed and opened anew. */
-  #fail(error: unknown): OperatorFault {
-    const fault = bufferFault(error, this.#options.path);
-    const trouble = troubleOf(error) ?? troubleOf(causeOf(error));
-    if (trouble === 'readOnly' || trouble === 'input' || trouble === 'damaged') {
-      this.#dropSession();
-    }
-    if (this.#session === undefined && fault !== this.#fault) {
-      this.#reopenAtMs = this.#options.clock.monotonicMs() + REOPEN_AFTER_MS;
-    }
-    this.#fault = fault;
-    return fault;
-  }
-
-  #dropSession(): void {
-    const session = this.#session;
-    this.#session = undefined;
-    try {
-      session?.close();
-    } catch (error) {
-      // A handle on a failed disk may refuse to close; what matters is that it is used no more.
-      bufferFault(error, this.#options.path);
-    }
+    if (this.#keeper.isClosed) return;
+    if (this.#keeper.isOpen) this.#flush();
+    this.#upkeep.stop();
+    this.#keeper.close();
   }
 
   #chainSigner(): ChainSigner {
-    if (this.#signer === undefined) throw new Error('append needs signAs first');
-    return this.#signer;
+    const { signer } = this.#keeper;
+    if (signer === undefined) throw new Error('append needs signAs first');
+    return signer;
   }
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof Error ? error.cause : undefined;
 }

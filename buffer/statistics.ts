@@ -5,6 +5,8 @@ import type { Stream } from '../protocols/uplink/messages.ts';
 import { STREAMS } from '../protocols/uplink/topics.ts';
 import { currentEpoch } from './epochs.ts';
 import { firstIdOf } from './message-id.ts';
+import { schemaVersionOf } from './migrations.ts';
+import { bytesWrittenOn, DAY_MS } from './wear-meter.ts';
 
 export interface BufferStatistics {
   /** Signed and not receipted; refused ones are not among them. */
@@ -15,9 +17,17 @@ export interface BufferStatistics {
   readonly refusedMessages: number;
   /** In blocks that have not been evicted. */
   readonly observationsStored: number;
+  /** Detections, and those of them whose frames are still there. */
+  readonly casesStored: number;
+  readonly evidenceStored: number;
   /** Database and WAL together. */
   readonly databaseBytes: number;
+  /** To the storage by this process and those before it, on the UTC day. */
+  readonly bytesWrittenToday: number;
+  readonly bytesWrittenYesterday: number;
   readonly epoch: number;
+  /** Why the epoch began and when (wall clock). */
+  readonly epochFacts?: { readonly reason: string; readonly beganMs: number };
   readonly streams: readonly StreamStatistics[];
   /** Wall time at which the last receipt was applied, and the hub's own time in it. */
   readonly lastReceipt?: { readonly appliedMs: number; readonly hubTimeMs: number };
@@ -31,9 +41,14 @@ export interface StreamStatistics {
   readonly lastSequence: number;
 }
 
-/** Cheap whatever the size of the file: nothing here walks a table that grows. */
-export function readStatistics(database: Database, path: string): BufferStatistics {
+/** Cheap whatever the size of the file: nothing here walks a table that grows without a limit. */
+export function readStatistics(database: Database, path: string, nowMs: number): BufferStatistics {
   const epoch = currentEpoch(database)?.epoch ?? 0;
+  const epochFacts = database
+    .prepare<[number], { reason: string; beganMs: number }>(
+      'SELECT reason, beganMs FROM epoch WHERE epoch = ?',
+    )
+    .get(epoch);
   const totals = database
     .prepare<[], { messages: number; bytes: number; refused: number }>(
       `SELECT coalesce(sum(pendingMessages), 0) AS messages,
@@ -60,8 +75,13 @@ export function readStatistics(database: Database, path: string): BufferStatisti
     ...(oldestPendingMs !== undefined && { oldestPendingMs }),
     refusedMessages: totals.refused,
     observationsStored: observationsStored(database),
+    casesStored: rowsOf(database, 'detection'),
+    evidenceStored: schemaVersionOf(database) < 2 ? 0 : rowsOf(database, 'evidence_block'),
     databaseBytes: sizeOf(path) + sizeOf(`${path}-wal`),
+    bytesWrittenToday: bytesWrittenOn(database, nowMs),
+    bytesWrittenYesterday: bytesWrittenOn(database, nowMs - DAY_MS),
     epoch,
+    ...(epochFacts !== undefined && { epochFacts }),
     streams: database
       .prepare<[number], StreamStatistics>(
         'SELECT stream, lastSequence FROM stream_head WHERE epoch = ? ORDER BY stream',
@@ -88,6 +108,11 @@ function observationsStored(database: Database): number {
   const first = end('ASC');
   const last = end('DESC');
   return first === undefined || last === undefined ? 0 : last.total - first.total + first.count;
+}
+
+/** Of tables that hold 10,000 rows at most. */
+function rowsOf(database: Database, table: 'detection' | 'evidence_block'): number {
+  return database.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0;
 }
 
 function sizeOf(path: string): number {

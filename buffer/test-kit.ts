@@ -5,12 +5,14 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import type { Database } from 'better-sqlite3';
 import { ManualClock } from '../agent/platform/clock.ts';
 import { SeededRandom } from '../agent/platform/random.ts';
 import type { Detection, IntervalReport } from '../protocols/interval-report.ts';
 import type { Receipt, Stream } from '../protocols/uplink/messages.ts';
+import { migrate } from './migrations.ts';
 import type { ChainPosition, ChainSigner } from './outbox.ts';
-import { SiteBuffer } from './site-buffer.ts';
+import { SiteBuffer, type SiteBufferOptions } from './site-buffer.ts';
 
 export const signer: ChainSigner = {
   agentId: 'a'.repeat(26),
@@ -18,7 +20,15 @@ export const signer: ChainSigner = {
     text({ ...shown(position), ...facts, lastSha256: hex(facts.lastSha256) }),
 };
 
-/** Memory where there is some: what a crash leaves is shown by kill.test.ts, on a disk. */
+/** As the agent's: it also signs what was evicted and what was lost. */
+export const fullSigner: ChainSigner = {
+  ...signer,
+  tombstone: (position, facts) =>
+    text({ ...shown(position), ...facts, kind: 'tombstone', lastSha256: hex(facts.lastSha256) }),
+  statement: (position, facts) => text({ ...shown(position), ...facts, kind: 'statement' }),
+};
+
+/** Memory where there is some: what a crash leaves is shown by kill.slow.test.ts, on a disk. */
 export function fastFolder(): string {
   return existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 }
@@ -37,14 +47,26 @@ export class TestBuffers {
     return join(this.folder, `b${++this.#made}.db`);
   }
 
-  open(path: string, quotaMiB = 16, clock = this.clock): SiteBuffer {
-    const random = new SeededRandom(++this.#made);
-    return SiteBuffer.open({ path, quotaMiB, clock, random });
+  /** A file as an earlier version has left it, without rows. */
+  migrateTo(database: Database, schema: number): void {
+    migrate(database, 'test', schema);
   }
 
-  opened(path: string, quotaMiB?: number): SiteBuffer {
-    const buffer = this.open(path, quotaMiB);
+  open(path: string, quotaMiB = 16, more: Partial<SiteBufferOptions> = {}): SiteBuffer {
+    const random = new SeededRandom(++this.#made);
+    return SiteBuffer.open({ path, quotaMiB, clock: this.clock, random, ...more });
+  }
+
+  opened(path: string, quotaMiB?: number, more: Partial<SiteBufferOptions> = {}): SiteBuffer {
+    const buffer = this.open(path, quotaMiB, more);
     assert.equal(buffer.signAs(signer).kind, 'recorded');
+    return buffer;
+  }
+
+  /** With a signer that knows tombstones and statements. */
+  openedFull(path: string, quotaMiB?: number, more: Partial<SiteBufferOptions> = {}): SiteBuffer {
+    const buffer = this.open(path, quotaMiB, more);
+    assert.equal(buffer.signAs(fullSigner).kind, 'recorded');
     return buffer;
   }
 }
@@ -82,6 +104,14 @@ export interface Read {
     previousEpoch?: number;
     lastSequence?: number;
     lastSha256?: string;
+    kind?: 'tombstone' | 'statement';
+    epochOf?: number;
+    streamOf?: number;
+    from?: number;
+    to?: number;
+    messages?: number;
+    count?: number;
+    text?: string;
   };
 }
 

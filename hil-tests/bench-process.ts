@@ -5,10 +5,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
+import { fieldtapWords, hubWords } from './plant/program.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
-const AGENT = join(ROOT, 'agent/main.ts');
-const HUB = join(ROOT, 'hub/main.ts');
 
 /** Generous: a loaded machine takes long to load an OPC UA library. */
 export const PATIENCE_MS = 90_000;
@@ -103,7 +102,11 @@ export class BenchProcess {
   }
 
   /** Waits until `find` finds something in what it printed so far. */
-  until<T>(find: (process: BenchProcess) => T | undefined, what: string): Promise<T> {
+  until<T>(
+    find: (process: BenchProcess) => T | undefined,
+    what: string,
+    patienceMs = PATIENCE_MS,
+  ): Promise<T> {
     const found = new Promise<T>((resolve, reject) => {
       this.#onOutput = () => {
         const value = find(this);
@@ -112,7 +115,7 @@ export class BenchProcess {
       };
       this.#onOutput();
     });
-    return withinTime(found, PATIENCE_MS, () => this.#account(`did not come to ${what}`));
+    return withinTime(found, patienceMs, () => this.#account(`did not come to ${what}`));
   }
 
   /** The JSON line with `ready` that every device prints. */
@@ -172,16 +175,16 @@ export function startDevice(file: string, words: readonly string[]): BenchProces
   return new BenchProcess([process.execPath, join(ROOT, 'hil-tests/devices', file), ...words]);
 }
 
-/** `fieldtap WORDS`; `before` stands before Node: `setpriv ...`. */
+/** `fieldtap WORDS`; `before` stands before the program: `setpriv ...`. */
 export function startFieldtap(
   words: readonly string[],
   options: StartOptions & { readonly before?: readonly string[] } = {},
 ): BenchProcess {
-  return new BenchProcess([...(options.before ?? []), process.execPath, AGENT, ...words], options);
+  return new BenchProcess([...(options.before ?? []), ...fieldtapWords(...words)], options);
 }
 
 export function startHub(words: readonly string[]): BenchProcess {
-  return new BenchProcess([process.execPath, HUB, ...words]);
+  return new BenchProcess(hubWords(...words));
 }
 
 /** Runs `fieldtap WORDS` to its end. */

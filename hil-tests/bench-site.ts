@@ -26,7 +26,11 @@ export interface BenchStatus {
   readonly workerRestarts: number;
   readonly traffic: { readonly frames: number; readonly modbusTransactions: number };
   readonly observations: number;
-  readonly buffer: { readonly fault?: { readonly code: string } };
+  readonly residentBytes: number;
+  readonly buffer: {
+    readonly fault?: { readonly code: string };
+    readonly quarantinedPath?: string;
+  };
   readonly uplink?: {
     readonly isConnected: boolean;
     readonly outboxMessages: number;

@@ -178,18 +178,20 @@ testNeeding(
         'a summary on the disk',
       );
       const filler = `/proc/${running.pid}/root${folder}/filler`;
-      fill(filler);
-      const isFull = await full.until(
-        ({ buffer }) => buffer.fault?.code === 'BUFFER_DISK_FULL',
-        'the fault of a full disk',
-      );
+      const fillers: string[] = [];
+      // The agent gives up its ballast first, so that the disk has to be filled again.
+      const isFull = await full.until(({ buffer }) => {
+        fillers.push(`${filler}-${fillers.length}`);
+        fill(fillers[fillers.length - 1]);
+        return buffer.fault?.code === 'BUFFER_DISK_FULL';
+      }, 'the fault of a full disk');
       await full.until(
         ({ traffic, isCapturing }) => isCapturing && traffic.frames > isFull.traffic.frames,
         'frames while the disk is full',
       );
       const { stdout } = await fieldtap(['status', '--config', full.agentConfig]);
       assert.match(stdout, /FAULT BUFFER_DISK_FULL/);
-      rmSync(filler);
+      for (const path of fillers) rmSync(path);
       await full.until(
         ({ buffer, uplink }) =>
           buffer.fault === undefined &&

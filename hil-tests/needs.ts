@@ -14,6 +14,8 @@ export type Need =
   | { readonly kind: 'privilege'; readonly capability: 'netRaw' | 'netAdmin' | 'root' }
   | { readonly kind: 'corpus' };
 
+const LEFT_TO_NPM_TEST = 'fast: left to npm test';
+
 /** Folder of captures that nobody here made; undefined where the machine has none. */
 export const corpusFolder: string | undefined = findCorpus();
 
@@ -25,7 +27,7 @@ export function testNeeding(
 ): void {
   const missing = needs.map(whyMissing).find((reason) => reason !== undefined);
   if (process.env.FIELDTAP_TESTS === 'fast') {
-    test(name, { skip: 'fast: left to npm test' }, () => {});
+    test(name, { skip: LEFT_TO_NPM_TEST }, () => {});
   } else if (missing === undefined) {
     test(name, body);
   } else if (missing.isFailure) {
@@ -35,6 +37,12 @@ export function testNeeding(
   } else {
     test(name, { skip: missing.reason }, () => {});
   }
+}
+
+/** A test that takes long or starts processes: `npm test` runs it, `npm run check` doesn't. */
+export function slowTest(name: string, body: (context: TestContext) => void | Promise<void>): void {
+  if (process.env.FIELDTAP_TESTS === 'fast') test(name, { skip: LEFT_TO_NPM_TEST }, () => {});
+  else test(name, body);
 }
 
 interface Missing {

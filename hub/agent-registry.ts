@@ -2,7 +2,7 @@
  * The enrolled agents: one JSON file each in a folder, named by agentId, read when a message of
  * that agent arrives and again when the file changes. Enrolment and revocation need no restart.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../agent/platform/clock.ts';
@@ -13,6 +13,8 @@ import {
   type VerificationKey,
   verificationKey,
 } from '../protocols/uplink/signature.ts';
+import { writeShared } from './shared-file.ts';
+import type { AnnouncedKey } from './store.ts';
 
 /** Agents kept in memory; the one read longest ago makes room. */
 export const AGENTS_CACHED_MAX = 50_000;
@@ -27,18 +29,34 @@ const keyFacts = {
   publicKeyHex: z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{130})$/),
 };
 
+/** Keys beside the first that one agent may have had. */
+const FURTHER_KEYS_MAX = 16;
+
 const agentSchema = z.strictObject({
   agentId: z.string().refine(isAgentId),
   ...keyFacts,
   siteName: z.string().max(256).optional(),
   sector: z.string().max(32).optional(),
+  /** A replaced gateway's id: history of the site goes on under this one. */
+  replaces: z.string().refine(isAgentId).optional(),
+  enrolledAtMs: z.int().min(0).optional(),
+  /** Issued to it, for the revocation list. */
+  certificates: z
+    .array(z.object({ serialHex: z.string().max(64), toMs: z.number() }))
+    .max(64)
+    .optional(),
   revoked: z.boolean().default(false),
+  /** The first key alone; the agent goes on under a further one. */
+  firstKeyRevoked: z.boolean().optional(),
   /** Keys after rotation, beside the first. */
   furtherKeys: z
     .array(z.strictObject({ ...keyFacts, revoked: z.boolean().default(false) }))
-    .max(16)
+    .max(FURTHER_KEYS_MAX)
     .default([]),
 });
+
+/** What the file of an agent says. */
+export type AgentFacts = z.infer<typeof agentSchema>;
 
 export type AgentLookup =
   | { readonly kind: 'known'; readonly key: VerificationKey }
@@ -72,11 +90,43 @@ export class AgentRegistry {
     return this.#entry(keyId.signerId)?.keys.get(keyId.keyNumber) ?? UNKNOWN;
   }
 
+  /** Also a revoked key: what is stored was good when it came. */
+  keyForHistory(keyId: KeyId): VerificationKey | undefined {
+    if (!isAgentId(keyId.signerId)) return undefined;
+    try {
+      const facts = readAgentFile(this.#folder, keyId.signerId);
+      const found = [facts, ...facts.furtherKeys].find(
+        ({ keyNumber }) => keyNumber === keyId.keyNumber,
+      );
+      return found && verificationKey(found.algorithm, Buffer.from(found.publicKeyHex, 'hex'));
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Whether any key of this agent is good: who may ask for its receipts. */
   isEnrolled(agentId: string): boolean {
     if (!isAgentId(agentId)) return false;
     const keys = this.#entry(agentId)?.keys;
     return keys !== undefined && [...keys.values()].some(({ kind }) => kind === 'known');
+  }
+
+  /** A key that the agent announced under its old one. What can't be written is logged. */
+  addKey(agentId: string, { keyNumber, algorithm, publicKey }: AnnouncedKey): void {
+    const publicKeyHex = Buffer.from(publicKey).toString('hex');
+    try {
+      editAgentFile(this.#folder, agentId, (facts) => {
+        const isThere = [facts, ...facts.furtherKeys].some((key) => key.keyNumber === keyNumber);
+        if (isThere || facts.furtherKeys.length >= FURTHER_KEYS_MAX) return facts;
+        const key = { keyNumber, algorithm, publicKeyHex, revoked: false };
+        return { ...facts, furtherKeys: [...facts.furtherKeys, key] };
+      });
+      this.#log.info({ agentId, keyNumber, algorithm }, 'HUB_AGENT_KEY_ADDED');
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      this.#log.error({ agentId, keyNumber, cause }, 'HUB_AGENT_KEY_NOT_ADDED');
+    }
+    this.#entries.delete(agentId);
   }
 
   #entry(agentId: string): Entry | undefined {
@@ -114,7 +164,9 @@ export class AgentRegistry {
       const facts = agentSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
       if (facts.agentId !== agentId) throw new Error(`it names the agent ${facts.agentId}`);
       for (const key of [facts, ...facts.furtherKeys]) {
-        keys.set(key.keyNumber, key.revoked || facts.revoked ? REVOKED : known(key, agentId));
+        const isRevoked =
+          facts.revoked || (key === facts ? facts.firstKeyRevoked === true : key.revoked);
+        keys.set(key.keyNumber, isRevoked ? REVOKED : known(key, agentId));
       }
     } catch (error) {
       this.#log.error(
@@ -138,4 +190,39 @@ function known(
     throw new Error(`publicKeyHex belongs to the agent ${agentIdOf(raw)}`);
   }
   return { kind: 'known', key };
+}
+
+/** Throws for a file that isn't there or isn't ours. */
+export function readAgentFile(folder: string, agentId: string): AgentFacts {
+  return agentSchema.parse(JSON.parse(readFileSync(join(folder, `${agentId}.json`), 'utf8')));
+}
+
+export function writeAgentFile(folder: string, facts: AgentFacts): void {
+  const path = join(folder, `${facts.agentId}.json`);
+  writeShared(path, `${JSON.stringify(facts, undefined, 2)}\n`, 0o644);
+}
+
+/** Reads, changes and writes the file of an agent; a power cut leaves the old or the new one. */
+export function editAgentFile(
+  folder: string,
+  agentId: string,
+  edit: (facts: AgentFacts) => AgentFacts,
+): AgentFacts {
+  const facts = edit(readAgentFile(folder, agentId));
+  writeAgentFile(folder, facts);
+  return facts;
+}
+
+/** Every enrolled agent whose file can be read. */
+export function listAgents(folder: string): AgentFacts[] {
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return names
+    .filter((name) => name.endsWith('.json') && isAgentId(name.slice(0, -'.json'.length)))
+    .flatMap((name) => {
+      try {
+        return [readAgentFile(folder, name.slice(0, -'.json'.length))];
+      } catch {
+        return [];
+      }
+    });
 }

@@ -5,9 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { isMap, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { OperatorFault } from '../agent/platform/operator-fault.ts';
+import { describeYamlFaults, parseYaml, type YamlFault } from '../agent/platform/yaml-file.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/fieldtap/hub.yaml';
 
@@ -34,23 +34,34 @@ const schema = z.strictObject({
       error: 'certificate and key belong together',
       path: ['certificate'],
     }),
-  database: z.strictObject({ path: z.string() }).default({ path: '/var/lib/fieldtap-hub/hub.db' }),
+  database: z
+    .strictObject({
+      /** SQLite, for one box. */
+      path: z.string().default('/var/lib/fieldtap-hub/hub.db'),
+      /** PostgreSQL instead; a password belongs into ~/.pgpass. */
+      url: z
+        .string()
+        .regex(/^postgres(ql)?:\/\//, { error: 'must begin with postgres://' })
+        .optional(),
+    })
+    .default({ path: '/var/lib/fieldtap-hub/hub.db' }),
   keys: z.string().default('/var/lib/fieldtap-hub/keys'),
   agents: z.string().default('/var/lib/fieldtap-hub/agents'),
+  /** Threads that verify beside the one that stores; 0 verifies in that one. */
+  verifyThreads: z.int().min(0).max(16).default(1),
+  /** An agent from which nothing came for so long is a finding. */
+  silentAfterMs: z.int().min(1000).default(2_700_000),
+  metrics: z
+    .strictObject({ listen: z.string().regex(/^(127\.\d+\.\d+\.\d+|\[::1\]|localhost):\d{1,5}$/) })
+    .optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 
 /** With every default filled in; paths are absolute. */
 export type HubConfig = z.infer<typeof schema>;
 
-export interface HubConfigFault {
-  /** 1-based. */
-  readonly line: number;
-  /** As the file writes it: `broker.url`; empty for the file as a whole. */
-  readonly key: string;
-  readonly problem: string;
-  readonly remedy: string;
-}
+/** One thing that is wrong with the file. */
+export type HubConfigFault = YamlFault;
 
 export type HubConfigResult =
   | { readonly kind: 'config'; readonly config: HubConfig }
@@ -71,79 +82,17 @@ export function loadHubConfig(path: string): HubConfig {
   }
   const result = parseHubConfig(text);
   if (result.kind === 'config') return withAbsolutePaths(result.config, dirname(resolve(path)));
-  const lines = result.faults.map(
-    (fault) => `  ${path}:${fault.line}: ${fault.key} ${fault.problem} ${fault.remedy}`,
-  );
   throw new OperatorFault({
     code: 'HUB_CONFIG_INVALID',
-    problem: `The configuration is not accepted:\n${lines.join('\n')}\n`,
+    problem: `The configuration ${describeYamlFaults(path, result.faults)}`,
     remedy: 'Mend the lines above and start again.',
   });
 }
 
+/** Checks the text of a configuration; every fault is found in one go. */
 export function parseHubConfig(text: string): HubConfigResult {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, uniqueKeys: true });
-  if (document.errors.length > 0) {
-    const faults = document.errors.map((error) => ({
-      line: lineCounter.linePos(error.pos[0]).line,
-      key: '',
-      problem: `This is not YAML: ${error.message.split('\n')[0]}`,
-      remedy: 'Check indentation, quotes and brackets near this line.',
-    }));
-    return { kind: 'faults', faults };
-  }
-  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 0 }) ?? {});
-  if (parsed.success) return { kind: 'config', config: parsed.data };
-  const lineOf = (path: readonly PropertyKey[]): number =>
-    lineOfKey(document.contents, path, lineCounter);
-  return {
-    kind: 'faults',
-    faults: parsed.error.issues.flatMap((issue) => faultsOf(issue, lineOf)),
-  };
-}
-
-function faultsOf(
-  issue: z.core.$ZodIssue,
-  lineOf: (path: readonly PropertyKey[]) => number,
-): HubConfigFault[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      line: lineOf([...issue.path, key]),
-      key: [...issue.path, key].join('.'),
-      problem: 'is no key of this configuration.',
-      remedy: 'Remove it or correct its spelling; hub/README.md lists the keys.',
-    }));
-  }
-  return [
-    {
-      line: lineOf(issue.path),
-      key: issue.path.join('.'),
-      problem: `is not accepted: ${issue.message}.`,
-      remedy: 'hub/README.md says what this key may hold.',
-    },
-  ];
-}
-
-/** Line of the deepest key on the path that the file really has. */
-function lineOfKey(root: unknown, path: readonly PropertyKey[], counter: LineCounter): number {
-  let line = 1;
-  let node = root;
-  for (const step of path) {
-    if (!isMap(node)) break;
-    const pair = node.items.find(({ key }) => String(key) === String(step));
-    const start = rangeStart(pair?.key);
-    if (pair === undefined || start === undefined) break;
-    line = counter.linePos(start).line;
-    node = pair.value;
-  }
-  return line;
-}
-
-function rangeStart(node: unknown): number | undefined {
-  if (typeof node !== 'object' || node === null || !('range' in node)) return undefined;
-  const { range } = node;
-  return Array.isArray(range) && typeof range[0] === 'number' ? range[0] : undefined;
+  const result = parseYaml(text, schema, 'hub/README.md');
+  return result.kind === 'value' ? { kind: 'config', config: result.value } : result;
 }
 
 function brokerProtocol(value: string): 'mqtt:' | 'mqtts:' | undefined {
@@ -171,7 +120,7 @@ function withAbsolutePaths(config: HubConfig, folder: string): HubConfig {
       ...(key !== undefined && { key: absolute(key) }),
       ...(passwordFile !== undefined && { passwordFile: absolute(passwordFile) }),
     },
-    database: { path: absolute(config.database.path) },
+    database: { ...config.database, path: absolute(config.database.path) },
     keys: absolute(config.keys),
     agents: absolute(config.agents),
   };

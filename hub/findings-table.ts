@@ -1,27 +1,32 @@
 /**
- * What the hub has to tell its operator: messages refused, forks, gaps. One row a case with a
- * count, so that a flood of forgeries costs one row.
+ * What the hub has to tell its operator: messages refused, forks, gaps, silence. One row a case
+ * with a count, so that a flood of forgeries costs one row.
  */
 import type Database from 'better-sqlite3';
 import type { MessageKey } from './store.ts';
 
-export type FindingKind = 'refused' | 'forked' | 'gap';
+export type FindingKind = 'refused' | 'forked' | 'gap' | 'silent';
 
 /** Rows; further cases are only counted in the log. */
 export const FINDINGS_MAX = 100_000;
 const DETAIL_CHARACTERS_MAX = 200;
+/** Agents newly silent in one look; the next look finds the others. */
+export const SILENT_FOUND_MAX = 1000;
 
 export class FindingsTable {
   readonly #count: Database.Statement<[], number>;
   readonly #repeat: Database.Statement<unknown[]>;
   readonly #insert: Database.Statement<unknown[]>;
   readonly #closeGaps: Database.Statement<unknown[]>;
+  readonly #back: Database.Statement<unknown[]>;
+  readonly #silent: Database.Statement<[number], { agentId: string; lastMs: number }>;
   #rows: number;
 
   constructor(database: Database.Database) {
     this.#count = database.prepare<[], number>('SELECT count(*) FROM finding').pluck();
     this.#repeat = database.prepare(
-      `UPDATE finding SET occurrencesCount = occurrencesCount + 1, lastSeenAtMs = ?, detail = ?
+      `UPDATE finding SET occurrencesCount = occurrencesCount + 1, lastSeenAtMs = ?, detail = ?,
+         closedAtMs = NULL
        WHERE agentId = ? AND kind = ? AND reason = ? AND epoch = ? AND stream = ? AND sequence = ?`,
     );
     this.#insert = database.prepare(
@@ -31,6 +36,17 @@ export class FindingsTable {
     this.#closeGaps = database.prepare(
       `UPDATE finding SET closedAtMs = ? WHERE agentId = ? AND kind = 'gap' AND reason = 'missing'
          AND epoch = ? AND stream = ? AND sequence <= ? AND closedAtMs IS NULL`,
+    );
+    this.#back = database.prepare(
+      `UPDATE finding SET closedAtMs = ? WHERE kind = 'silent' AND closedAtMs IS NULL
+         AND EXISTS (SELECT 1 FROM stream_state AS state WHERE state.agentId = finding.agentId
+           AND lastReceivedAtMs > ?)`,
+    );
+    this.#silent = database.prepare(
+      `SELECT agentId, max(lastReceivedAtMs) AS lastMs FROM stream_state
+       WHERE NOT EXISTS (SELECT 1 FROM finding WHERE finding.agentId = stream_state.agentId
+         AND kind = 'silent' AND closedAtMs IS NULL)
+       GROUP BY agentId HAVING lastMs <= ? LIMIT ${SILENT_FOUND_MAX}`,
     );
     this.#rows = this.#count.get() ?? 0;
   }
@@ -46,7 +62,24 @@ export class FindingsTable {
   }
 
   /** Every hole up to `cumulative` is filled. */
-  closeGaps(key: MessageKey, cumulative: number, nowMs: number): void {
+  closeGaps(key: Omit<MessageKey, 'sequence'>, cumulative: number, nowMs: number): void {
     this.#closeGaps.run(nowMs, key.agentId, key.epoch, key.stream, cumulative);
   }
+
+  /** Opens a finding for each agent that fell silent, closes those that are back. */
+  watchSilence(nowMs: number, silentAfterMs: number): readonly string[] {
+    this.#back.run(nowMs, nowMs - silentAfterMs);
+    const silent = this.#silent.all(nowMs - silentAfterMs);
+    for (const { agentId, lastMs } of silent) {
+      const detail = `nothing received since ${new Date(lastMs).toISOString()}`;
+      const place = { agentId, epoch: 0, stream: 1, sequence: 0 } as const;
+      this.add('silent', 'silentAgent', place, detail, nowMs);
+    }
+    return silent.map(({ agentId }) => agentId);
+  }
+}
+
+/** What is told of a hole that the agent itself has announced. */
+export function droppedText(from: number, to: number, messages: number): string {
+  return `${messages} of ${from} to ${to} dropped by the agent unreceipted, by its signed word`;
 }

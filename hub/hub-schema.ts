@@ -65,6 +65,19 @@ const STEPS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE hub_state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE INDEX message_body_alerts ON message_body (receivedAtMs) WHERE stream = 1;
+  ALTER TABLE stream_state ADD COLUMN have BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE stream_state ADD COLUMN isComplete INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE tombstone (
+    agentId TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    fromSequence INTEGER NOT NULL,
+    toSequence INTEGER NOT NULL,
+    PRIMARY KEY (agentId, epoch, stream, fromSequence, toSequence)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings a database to this version's tables; refuses one of a later version. */

@@ -6,8 +6,9 @@ import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { OperatorFault } from '../agent/platform/operator-fault.ts';
 
-const MISSING_MAX = 1000;
-const FINDINGS_MAX = 100;
+/** Holes shown of one stream, and findings shown in all. */
+export const MISSING_SHOWN_MAX = 1000;
+export const FINDINGS_SHOWN_MAX = 100;
 
 export interface StreamStatus {
   readonly agentId: string;
@@ -45,25 +46,34 @@ export interface HubStatus {
 
 /** Reads a hub's SQLite database, also while a hub writes to it. Throws OperatorFault. */
 export function readHubStatus(databasePath: string): HubStatus {
-  if (!existsSync(databasePath)) {
-    throw new OperatorFault({
-      code: 'HUB_DATABASE_MISSING',
-      problem: `There is no database "${databasePath}" yet.`,
-      remedy: 'Start "fieldtap-hub run" with this configuration, or correct database.path.',
-    });
-  }
-  const database = new Database(databasePath, { readonly: true });
+  const database = openForReading(databasePath);
   try {
-    return database.transaction(() => ({
-      streams: streamsOf(database),
-      findings: findingsOf(database),
-    }))();
+    return statusOf(database);
   } finally {
     database.close();
   }
 }
 
-interface Counted {
+/** Throws OperatorFault when there is none yet. */
+export function openForReading(databasePath: string): Database.Database {
+  if (existsSync(databasePath)) return new Database(databasePath, { readonly: true });
+  throw new OperatorFault({
+    code: 'HUB_DATABASE_MISSING',
+    problem: `There is no database "${databasePath}" yet.`,
+    remedy: 'Start "fieldtap-hub run" with this configuration, or correct database.path.',
+  });
+}
+
+/** One consistent view of streams and findings. */
+export function statusOf(database: Database.Database): HubStatus {
+  return database.transaction(() => ({
+    streams: streamsOf(database),
+    findings: findingsOf(database),
+  }))();
+}
+
+/** Rows of one stream as a database counts them. */
+export interface CountedStream {
   readonly agentId: string;
   readonly epoch: number;
   readonly stream: number;
@@ -74,7 +84,7 @@ interface Counted {
 }
 
 function streamsOf(database: Database.Database): StreamStatus[] {
-  const counted = database.prepare<[], Counted>(
+  const counted = database.prepare<[], CountedStream>(
     `SELECT agentId, epoch, stream, count(DISTINCT sequence) AS stored,
        max(sequence) AS highestSequence, count(*) AS keys,
        (SELECT count(*) FROM message_body AS body WHERE body.agentId = message_key.agentId
@@ -87,19 +97,24 @@ function streamsOf(database: Database.Database): StreamStatus[] {
        FROM message_key WHERE agentId = ? AND epoch = ? AND stream = ?)
      WHERE sequence > previous + 1 ORDER BY sequence LIMIT ?`,
   );
-  return counted.all().map(({ agentId, epoch, stream, stored, highestSequence, keys, bodies }) => ({
-    agentId,
-    epoch,
-    stream,
-    stored,
-    highestSequence,
-    missing: missing.all(agentId, epoch, stream, MISSING_MAX),
-    doubled: Math.max(keys, bodies) - stored,
-  }));
+  return counted
+    .all()
+    .map((row) =>
+      streamStatusOf(row, missing.all(row.agentId, row.epoch, row.stream, MISSING_SHOWN_MAX)),
+    );
+}
+
+/** `missing`: the holes below the highest sequence. */
+export function streamStatusOf(
+  { agentId, epoch, stream, stored, highestSequence, keys, bodies }: CountedStream,
+  missing: StreamStatus['missing'],
+): StreamStatus {
+  const doubled = Math.max(keys, bodies) - stored;
+  return { agentId, epoch, stream, stored, highestSequence, missing, doubled };
 }
 
 function findingsOf(database: Database.Database): FindingStatus[] {
   return database
     .prepare<[number], FindingStatus>('SELECT * FROM finding ORDER BY lastSeenAtMs DESC LIMIT ?')
-    .all(FINDINGS_MAX);
+    .all(FINDINGS_SHOWN_MAX);
 }

@@ -271,11 +271,21 @@ test('a restart keeps hubEpoch and serial, and a lost receipt comes again', asyn
   assert.equal(second.ingest.counts.duplicates, 1);
 });
 
+function unchanged(store: HubStore): Omit<HubStore, 'commit'> {
+  return {
+    hubEpoch: store.hubEpoch,
+    commitsCount: () => store.commitsCount(),
+    commitsUncertain: store.commitsUncertain,
+    beginHubEpoch: (from) => store.beginHubEpoch(from),
+    watchSilence: (nowMs, silentAfterMs) => store.watchSilence(nowMs, silentAfterMs),
+    close: () => store.close(),
+  };
+}
+
 test('a commit that fails sends no receipt, and the resend is taken', async () => {
   let failures = 1;
   const hub = bench(':memory:', (store) => ({
-    hubEpoch: store.hubEpoch,
-    close: () => store.close(),
+    ...unchanged(store),
     commit: (batch, nowMs) =>
       failures-- > 0 ? Promise.reject(new Error('disk full')) : store.commit(batch, nowMs),
   }));
@@ -290,8 +300,7 @@ test('while the store is behind, the link is made to wait', async () => {
   const topic = streamTopic(stranger.signerId, 2);
   const tiny = new Uint8Array(3);
   const hub = bench(':memory:', (store) => ({
-    hubEpoch: store.hubEpoch,
-    close: () => store.close(),
+    ...unchanged(store),
     commit: (batch, nowMs) =>
       new Promise((resolve) => {
         release = () => resolve(store.commit(batch, nowMs));

@@ -7,13 +7,11 @@ import type { Clock } from '../agent/platform/clock.ts';
 import type { Log } from '../agent/platform/log.ts';
 import { escapeTextShort } from '../agent/platform/wire-text.ts';
 import type { Receipt } from '../protocols/uplink/messages.ts';
-import { type OpenedAgentMessage, openAgentMessage } from '../protocols/uplink/open.ts';
-import type { Refusal } from '../protocols/uplink/refusal.ts';
-import type { KeyId, VerificationKey } from '../protocols/uplink/signature.ts';
 import { decodeStatus, STATUS_BIRTH } from '../protocols/uplink/status.ts';
 import { parseTopic } from '../protocols/uplink/topics.ts';
 import type { AgentRegistry } from './agent-registry.ts';
-import type { BatchEntry, HubStore } from './store.ts';
+import { type Delivered, type OpenedEntry, openDelivered } from './open-message.ts';
+import type { BatchEntry, BirthEntry, HubStore, MessageKey } from './store.ts';
 
 /** Messages of one transaction. */
 export const BATCH_MESSAGES_MAX = 256;
@@ -46,6 +44,8 @@ export interface IngestParts {
   readonly log: Log;
   /** Called after the commit; must not throw. */
   readonly publishReceipt: (receipt: Receipt) => void;
+  /** Threads that verify (opening-pool.ts); without them this thread does. Must not reject. */
+  readonly open?: (messages: readonly Delivered[]) => Promise<readonly OpenedEntry[]>;
 }
 
 export class Ingest {
@@ -59,7 +59,7 @@ export class Ingest {
     commitFailures: 0,
   };
   readonly #parts: IngestParts;
-  #waiting: BatchEntry[] = [];
+  #waiting: (Delivered | BirthEntry)[] = [];
   #cancelTimer: (() => void) | undefined;
   #committing: Promise<void> | undefined;
   #whenRoom: (() => void)[] = [];
@@ -73,12 +73,18 @@ export class Ingest {
 
   /** One delivered message; resolves when the next may come. Never throws on bytes. */
   async receive(topic: string, bytes: Uint8Array): Promise<void> {
-    const entry = this.#entryOf(topic, bytes);
+    const entry = this.#taken(topic, bytes);
     if (entry !== undefined) this.#waiting.push(entry);
     if (this.#waiting.length >= BATCH_MESSAGES_MAX) void this.#commitWaiting();
     else if (entry !== undefined) this.#startTimer();
     if (this.#waiting.length < WAITING_MESSAGES_MAX) return;
     await new Promise<void>((resolve) => this.#whenRoom.push(resolve));
+  }
+
+  /** Brings the receipts of all these agents again, as their births would. */
+  reissue(agentIds: readonly string[]): void {
+    for (const agentId of agentIds) this.#waiting.push({ kind: 'birth', agentId });
+    this.#startTimer();
   }
 
   /** Commits all that waits. */
@@ -101,12 +107,35 @@ export class Ingest {
     return this.#committing;
   }
 
+  /** While one batch is being stored, the next one is being verified. */
   async #commitBatches(): Promise<void> {
-    do {
-      const batch = this.#waiting.splice(0, BATCH_MESSAGES_MAX);
+    let next = this.#openWaiting();
+    while (next !== undefined) {
+      const batch = await next;
+      next = this.#waiting.length >= BATCH_MESSAGES_MAX ? this.#openWaiting() : undefined;
       await this.#commit(batch);
       for (const resume of this.#whenRoom.splice(0)) resume();
-    } while (this.#waiting.length >= BATCH_MESSAGES_MAX);
+      if (next === undefined && this.#waiting.length >= BATCH_MESSAGES_MAX) {
+        next = this.#openWaiting();
+      }
+    }
+  }
+
+  /** Verifies the messages that wait longest; births keep their place among them. */
+  #openWaiting(): Promise<readonly BatchEntry[]> | undefined {
+    const taken = this.#waiting.splice(0, BATCH_MESSAGES_MAX);
+    if (taken.length === 0) return undefined;
+    const births = taken.filter((entry) => 'kind' in entry);
+    const messages = taken.filter((entry) => 'bytes' in entry);
+    const { registry, open } = this.#parts;
+    const opening =
+      open === undefined
+        ? Promise.resolve(messages.map((message) => openDelivered(message, registry)))
+        : open(messages);
+    return opening.then((entries) => {
+      for (const [at, entry] of entries.entries()) this.#countRefused(entry, messages[at].topic);
+      return [...entries, ...births];
+    });
   }
 
   async #commit(batch: readonly BatchEntry[]): Promise<void> {
@@ -116,6 +145,10 @@ export class Ingest {
       this.counts.stored += result.stored;
       this.counts.duplicates += result.duplicates;
       this.counts.forked += result.forked;
+      for (const entry of batch) {
+        if (entry.kind !== 'verified' || entry.newKey === undefined) continue;
+        this.#parts.registry.addKey(entry.agentId, entry.newKey);
+      }
       for (const receipt of result.receipts) publishReceipt(receipt);
       if (result.forked > 0) log.warn({ forked: result.forked }, 'HUB_MESSAGES_FORKED');
     } catch (cause) {
@@ -127,35 +160,19 @@ export class Ingest {
     }
   }
 
-  #entryOf(topic: string, bytes: Uint8Array): BatchEntry | undefined {
+  #taken(topic: string, bytes: Uint8Array): Delivered | BirthEntry | undefined {
     const delivered = parseTopic(topic);
     if (delivered?.kind === 'status') return this.#birth(delivered.agentId, bytes);
     this.counts.received += 1;
-    const agentOfTopic = delivered?.kind === 'stream' ? delivered.agentId : '';
-    let isRevoked = false;
-    const keyOf = (keyId: KeyId): VerificationKey | undefined => {
-      const found = this.#parts.registry.lookup(keyId);
-      isRevoked = found.kind === 'revoked';
-      return found.kind === 'known' ? found.key : undefined;
-    };
-    const opened = openAgentMessage(bytes, keyOf, topic);
-    if (opened.kind === 'opened') return verified(opened, bytes);
-    return this.#refused(opened, isRevoked, topic, agentOfTopic);
+    return { topic, bytes };
   }
 
-  #refused(
-    refusal: Refusal,
-    isRevoked: boolean,
-    topic: string,
-    agentId: string,
-  ): BatchEntry | undefined {
+  #countRefused(entry: OpenedEntry, topic = ''): void {
+    if (entry.kind === 'verified') return;
     this.counts.refused += 1;
-    const { layer, place } = refusal;
-    const reason = isRevoked ? 'revoked' : refusal.reason;
-    const detail = `${layer}: ${refusal.detail}`;
+    const { reason, detail } = entry;
+    const place = entry.kind === 'refused' ? placeOf(entry) : {};
     this.#logRefusal({ topic: escapeTextShort(topic, TOPIC_SHOWN_MAX), reason, detail, ...place });
-    if (place === undefined) return { kind: 'finding', reason, agentId, detail };
-    return { kind: 'refused', ...place, reason, detail };
   }
 
   /** A flood of forgeries must not fill the disk with lines; the counts tell the rest. */
@@ -171,7 +188,7 @@ export class Ingest {
     this.#parts.log.warn({ ...fields, refusedSoFar }, 'HUB_MESSAGE_REFUSED');
   }
 
-  #birth(agentId: string, bytes: Uint8Array): BatchEntry | undefined {
+  #birth(agentId: string, bytes: Uint8Array): BirthEntry | undefined {
     if (decodeStatus(bytes) !== STATUS_BIRTH) return undefined;
     if (!this.#parts.registry.isEnrolled(agentId)) return undefined;
     const nowMs = this.#parts.clock.monotonicMs();
@@ -184,18 +201,6 @@ export class Ingest {
   }
 }
 
-function verified(opened: OpenedAgentMessage, bytes: Uint8Array): BatchEntry {
-  const { message, sha256 } = opened;
-  return {
-    kind: 'verified',
-    agentId: message.agentId,
-    epoch: message.epoch,
-    stream: message.stream,
-    sequence: message.sequence,
-    messageKind: message.kind,
-    sha256,
-    previousSha256: message.previousSha256,
-    signedAtMs: message.signedAtMs,
-    bytes,
-  };
+function placeOf({ agentId, epoch, stream, sequence }: MessageKey): MessageKey {
+  return { agentId, epoch, stream, sequence };
 }

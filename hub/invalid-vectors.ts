@@ -5,11 +5,22 @@
 import { deflateRawSync } from 'node:zlib';
 import { bytesOfHex, hexOfBytes } from '../protocols/uplink/address.ts';
 import { encodeCbor, type WireValue } from '../protocols/uplink/cbor.ts';
-import { encodeAgentMessage, encodeReceipt } from '../protocols/uplink/codec.ts';
+import { encodeAgentMessage, encodeHubMessage, encodeReceipt } from '../protocols/uplink/codec.ts';
 import { signDeflated, signMessage } from '../protocols/uplink/cose.ts';
 import { encodeEnvelope, toBeSigned } from '../protocols/uplink/envelope.ts';
-import type { AgentMessage, Receipt } from '../protocols/uplink/messages.ts';
+import type { Advisory, AgentMessage, HubRequest, Receipt } from '../protocols/uplink/messages.ts';
 import type { Layer } from '../protocols/uplink/refusal.ts';
+import {
+  sampleAdvisory,
+  sampleAdvisoryAnswer,
+  sampleEvidence,
+  sampleKeyRotation,
+  sampleNextSigner,
+  sampleRequest,
+  sampleStatement,
+  sampleSummaryDelta,
+  sampleTombstone,
+} from '../protocols/uplink/sample-hub-messages.ts';
 import { sampleEs256Signer, sampleSigner } from '../protocols/uplink/sample-keys.ts';
 import {
   sampleAlert,
@@ -19,7 +30,12 @@ import {
   sampleSummary,
 } from '../protocols/uplink/sample-messages.ts';
 import type { Signer } from '../protocols/uplink/signature.ts';
-import { receiptTopic, streamTopic } from '../protocols/uplink/topics.ts';
+import {
+  advisoryTopic,
+  receiptTopic,
+  requestTopic,
+  streamTopic,
+} from '../protocols/uplink/topics.ts';
 
 export interface InvalidCase {
   readonly name: string;
@@ -42,6 +58,10 @@ const { signerId } = agent;
 const summaries = streamTopic(signerId, 2);
 const alerts = streamTopic(signerId, 1);
 const receipts = receiptTopic(signerId);
+
+const requests = requestTopic(signerId);
+const evidence = streamTopic(signerId, 3);
+const rotation = sampleKeyRotation(sampleNextSigner(3), 120);
 
 const begins = encodeAgentMessage(sampleEpochBegins(signerId, 2));
 const plain = signMessage(agent, summaries, begins);
@@ -121,6 +141,57 @@ export const RULE_CASES: readonly InvalidCase[] = [
   { ...rule('a receipt whose ranges overlap',         'fieldLimit',        sealedReceipt({ ...sampleReceipt(signerId, 1), have: [{ from: 20, to: 30, lastSha256: sampleBytes('a', 32) }, { from: 25, to: 26, lastSha256: sampleBytes('b', 32) }] })), topic: receipts, signer: hub },
   { ...rule('a receipt with serial 0',                'fieldLimit',        signMessage(hub, receipts, replaced(encodeReceipt(sampleReceipt(signerId, 1)), '0c010d', '0c000d'))), topic: receipts, signer: hub },
 ];
+
+// biome-ignore format: one case a line
+export const MESSAGE_CASES: readonly InvalidCase[] = [
+  ofAgent('a tombstone that ends before it begins',          'fieldLimit',      { ...sampleTombstone(signerId, 201), to: 17 }),
+  ofAgent('a tombstone for more messages than its range',    'fieldLimit',      { ...sampleTombstone(signerId, 203), messages: 81 }),
+  ofAgent('a tombstone as sequence 1',                       'epochNotBegun',   { ...sampleTombstone(signerId, 1) }),
+  ofAgent('a statement on the stream of summaries',          'streamMismatch',  { ...sampleStatement(signerId, 205), stream: 2 }),
+  ofAgent('a statement whose range runs backwards',          'fieldLimit',      { ...sampleStatement(signerId, 207), from: 18, to: 17 }),
+  ofAgent('blind until before it began',                     'timeReversed',    { ...sampleStatement(signerId, 209), code: 'blind', fromUs: 20, toUs: 10 }),
+  ofAgent('an answer to an advisory whose id is a path',     'fieldLimit',      { ...sampleAdvisoryAnswer(signerId, 211), advisoryId: '../../etc/passwd' }),
+  ofAgent('a new key that has not signed for itself',        'newKeyUnproven',  { ...rotation, newSignature: sampleKeyRotation(sampleNextSigner(4), 120).newSignature }),
+  ofAgent('a new key proved for another number',             'newKeyUnproven',  { ...rotation, newKeyNumber: 9 }),
+  ofAgent('an Ed25519 key of 65 bytes',                      'fieldLimit',      { ...rotation, newPublicKey: tpm.publicKey }),
+  { ...ofAgent('key 3 announces key 2',                      'fieldLimit',      sampleKeyRotation(tpm, 122)), signer: sampleNextSigner(3), bytes: signMessage(sampleNextSigner(3), alerts, encodeAgentMessage(sampleKeyRotation(tpm, 122))) },
+  ofAgent('part 2 of 1 of evidence',                         'fieldLimit',      { ...sampleEvidence(signerId, 213), part: { number: 2, of: 1 } }),
+  ofAgent('evidence on the stream of alerts',                'streamMismatch',  { ...sampleEvidence(signerId, 215), stream: 1 }),
+  ofAgent('a difference from a later summary',               'fieldLimit',      { ...sampleSummaryDelta(signerId, 217), baseSequence: 217 }),
+  ofAgent('blind in a summary, backwards',                   'timeReversed',    { ...sampleSummary(signerId, 219), blind: [{ fromUs: 1_790_000_000_000_002, toUs: 1_790_000_000_000_001, cause: 'overload' }] }),
+  { ...ofAgent('evidence longer than a part',                'fieldLimit',      sampleEvidence(signerId, 221)), bytes: signMessage(agent, evidence, longEvidence()) },
+  ofRequest('a request for a range that runs backwards',     'fieldLimit',      { ...sampleRequest(signerId, 1), resend: [{ epoch: 7, stream: 1, from: 5, to: 4 }] }),
+  { ...ofRequest('a request for another agent than its topic', 'topicMismatch', sampleRequest(signerId, 1)), bytes: signMessage(hub, requests, encodeHubMessage(sampleRequest(other.signerId, 1))) },
+  { ...ofRequest('a receipt on the topic of requests',       'kindUnknown',     sampleRequest(signerId, 1)), bytes: signMessage(hub, requests, encodeReceipt(sampleReceipt(signerId, 1))) },
+  ofAdvisory('an advisory that expires before it is issued', 'timeReversed',    { ...sampleAdvisory(1), expiresMs: 5 }),
+  ofAdvisory('an advisory without a readable id',            'fieldLimit',      { ...sampleAdvisory(1), advisoryId: 'a b' }),
+  { ...ofAdvisory('an advisory of another sector',           'topicMismatch',   sampleAdvisory(1)), bytes: signMessage(hub, advisoryTopic('water'), encodeHubMessage({ ...sampleAdvisory(1), sector: 'energy' })) },
+  { ...ofAdvisory('an advisory of five kilobytes',           'tooLarge',        sampleAdvisory(1)), layer: 'encoding', bytes: signDeflated(hub, advisoryTopic('water'), deflateRawSync(sampleBytes('noise', 5000))) },
+  { ...ofAdvisory('an advisory on the topic of another sector', 'signatureInvalid', sampleAdvisory(1)), layer: 'signature', topic: advisoryTopic('energy') },
+];
+
+function ofAgent(name: string, reason: string, message: AgentMessage): InvalidCase {
+  const topic = streamTopic(signerId, message.stream);
+  return { name, layer: 'rule', reason, topic, signer: agent, bytes: sealed(message, topic) };
+}
+
+function ofRequest(name: string, reason: string, message: HubRequest): InvalidCase {
+  const bytes = signMessage(hub, requests, encodeHubMessage(message));
+  return { name, layer: 'rule', reason, topic: requests, signer: hub, bytes };
+}
+
+function ofAdvisory(name: string, reason: string, message: Advisory): InvalidCase {
+  const topic = advisoryTopic(message.sector);
+  const bytes = signMessage(hub, topic, encodeHubMessage(message));
+  return { name, layer: 'rule', reason, topic, signer: hub, bytes };
+}
+
+/** The pcap of a sample with a byte string of 49,153 bytes in place of its own. */
+function longEvidence(): Uint8Array {
+  const payload = hexOfBytes(encodeAgentMessage({ ...sampleEvidence(signerId, 221) }));
+  const pcap = hexOfBytes(sampleEvidence(signerId, 221).pcap);
+  return bytesOfHex(payload.replace(`5840${pcap}`, `59c001${'00'.repeat(49_153)}`));
+}
 
 function signature(name: string, bytes: Uint8Array, reason: string): InvalidCase {
   return { name, layer: 'signature', reason, topic: summaries, signer: agent, bytes };

@@ -42,11 +42,17 @@ export class Link {
   #cancelRetry: (() => void) | undefined;
   #isStopped = false;
   #isTaking = true;
+  #isUp = false;
 
   /** Throws OperatorFault when the files of TLS can't be read. */
   constructor(parts: LinkParts) {
     this.#parts = parts;
     this.#options = clientOptions(parts);
+  }
+
+  /** Connected, and the subscription granted. */
+  get isUp(): boolean {
+    return this.#isUp;
   }
 
   start(): void {
@@ -71,6 +77,7 @@ export class Link {
     client.on('close', () => {
       if (this.#client !== client) return;
       this.#client = undefined;
+      this.#isUp = false;
       receipts.linkDown();
       client.removeAllListeners();
       client.on('error', () => {});
@@ -118,6 +125,7 @@ export class Link {
         client.end(true);
         return;
       }
+      this.#isUp = true;
       this.#parts.backoff.reset();
       log.info({ broker: broker.url, filter }, 'HUB_LINK_UP');
       receipts.linkUp(
@@ -130,7 +138,7 @@ export class Link {
 
 function publish(client: MqttClient, receipt: OutgoingReceipt, done: () => void): void {
   const bytes = Buffer.from(receipt.bytes);
-  client.publish(receipt.topic, bytes, { qos: 1, retain: true }, () => done());
+  client.publish(receipt.topic, bytes, { qos: 1, retain: receipt.isRetained }, () => done());
 }
 
 function clientOptions({ broker, clientId }: LinkParts): IClientOptions {
@@ -144,6 +152,13 @@ function clientOptions({ broker, clientId }: LinkParts): IClientOptions {
     connectTimeout: CONNECT_TIMEOUT_MS,
     keepalive: KEEPALIVE_SECONDS,
     properties: { receiveMaximum: RECEIVE_MAXIMUM, maximumPacketSize: PACKET_BYTES_MAX },
+    ...brokerOptions(broker),
+  };
+}
+
+/** Who this hub is to its broker. Throws OperatorFault when a file can't be read. */
+export function brokerOptions(broker: HubConfig['broker']): IClientOptions {
+  return {
     ...(broker.username !== undefined && { username: broker.username }),
     ...(broker.passwordFile !== undefined && {
       password: read(broker.passwordFile, 'passwordFile').toString('utf8').trim(),

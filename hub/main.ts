@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { OperatorFault } from '../agent/platform/operator-fault.ts';
 import { escapeText } from '../agent/platform/wire-text.ts';
+import { addArchive, addAuthority, addReading, type ExitWith } from './commands/hub-cli.ts';
 import { DEFAULT_CONFIG_PATH } from './config.ts';
 import { HUB_VERSION } from './version.ts';
 
@@ -16,12 +17,24 @@ if (process.env.npm_lifecycle_event === 'hub' && process.env.INIT_CWD) {
   process.chdir(process.env.INIT_CWD);
 }
 
-process.exitCode = await main(process.argv);
+// Whoever reads us may stop reading: `fieldtap-hub alerts | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : EXIT_FAULT);
+});
+
+// No top-level await: the built program carries this file as a classic script.
+main(process.argv).then((exitCode) => {
+  process.exitCode = exitCode;
+});
 
 async function main(argv: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = describeProgram((code) => {
+    exitCode = code;
+  });
   try {
-    await describeProgram().parseAsync(argv);
-    return 0;
+    await program.parseAsync(argv);
+    return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
     if (!(error instanceof OperatorFault)) throw error;
@@ -31,7 +44,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function describeProgram(): Command {
+function describeProgram(exitWith: ExitWith): Command {
   const program = new Command('fieldtap-hub')
     .description('Receives what fieldtap agents sign: verifies, stores, and sends receipts.')
     .version(HUB_VERSION)
@@ -55,7 +68,7 @@ function describeProgram(): Command {
     .addHelpText('after', '\nExample:\n  fieldtap-hub status --config ./hub.yaml --json\n')
     .action(async (options: { config: string; json: boolean }) => {
       const { status } = await import('./commands/status.ts');
-      status(options);
+      await status(options);
     });
   program
     .command('check-config')
@@ -67,5 +80,8 @@ function describeProgram(): Command {
       loadHubConfig(file);
       process.stdout.write(`${escapeText(file)}: good\n`);
     });
+  addAuthority(program, exitWith);
+  addReading(program, exitWith);
+  addArchive(program, exitWith);
   return program;
 }

@@ -6,17 +6,37 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { AgentMessage, Receipt } from '../protocols/uplink/messages.ts';
-import { sealAgentMessage, sealReceipt } from '../protocols/uplink/open.ts';
-import { receiptTopic, streamTopic } from '../protocols/uplink/topics.ts';
+import type { AgentMessage, HubMessage } from '../protocols/uplink/messages.ts';
+import {
+  sealAdvisory,
+  sealAgentMessage,
+  sealReceipt,
+  sealRequest,
+} from '../protocols/uplink/open.ts';
+import type { Signer } from '../protocols/uplink/signature.ts';
+import {
+  advisoryTopic,
+  receiptTopic,
+  requestTopic,
+  streamTopic,
+} from '../protocols/uplink/topics.ts';
 import {
   ENCODING_CASES,
   type InvalidCase,
+  MESSAGE_CASES,
   RULE_CASES,
   SIGNATURE_CASES,
 } from './invalid-vectors.ts';
 import { jsonOf, type TestVector } from './test-vector.ts';
-import { ALERT_CASES, RECEIPT_CASES, SUMMARY_CASES, type ValidCase } from './valid-vectors.ts';
+import {
+  ADVISORY_CASES,
+  ALERT_CASES,
+  LOSS_CASES,
+  RECEIPT_CASES,
+  REQUEST_CASES,
+  SUMMARY_CASES,
+  type ValidCase,
+} from './valid-vectors.ts';
 
 const FOLDER = join(import.meta.dirname, 'test-vectors');
 
@@ -24,22 +44,43 @@ mkdirSync(FOLDER, { recursive: true });
 write('summary.json', SUMMARY_CASES.map(validVector));
 write('alert.json', ALERT_CASES.map(validVector));
 write('receipt.json', RECEIPT_CASES.map(validVector));
+write('loss.json', LOSS_CASES.map(validVector));
+write('request.json', REQUEST_CASES.map(validVector));
+write('advisory.json', ADVISORY_CASES.map(validVector));
 write('invalid-signature.json', SIGNATURE_CASES.map(invalidVector));
 write('invalid-encoding.json', ENCODING_CASES.map(invalidVector));
 write('invalid-rule.json', RULE_CASES.map(invalidVector));
+write('invalid-message.json', MESSAGE_CASES.map(invalidVector));
 
-function validVector({ name, signer, message }: ValidCase<AgentMessage | Receipt>): TestVector {
-  const isReceipt = message.kind === 'receipt';
-  const bytes = isReceipt ? sealReceipt(signer, message) : sealAgentMessage(signer, message);
+function validVector({ name, signer, message }: ValidCase<AgentMessage | HubMessage>): TestVector {
+  const { topic, bytes } = sealed(signer, message);
   return {
     name,
-    topic: isReceipt ? receiptTopic(message.agentId) : streamTopic(message.agentId, message.stream),
+    topic,
     algorithm: signer.algorithm,
     publicKeyHex: hex(signer.publicKey),
     messageHex: hex(bytes),
     valid: true,
     payload: jsonOf(message),
   };
+}
+
+function sealed(
+  signer: Signer,
+  message: AgentMessage | HubMessage,
+): { readonly topic: string; readonly bytes: Uint8Array } {
+  switch (message.kind) {
+    case 'receipt':
+      return { topic: receiptTopic(message.agentId), bytes: sealReceipt(signer, message) };
+    case 'request':
+      return { topic: requestTopic(message.agentId), bytes: sealRequest(signer, message) };
+    case 'advisory':
+      return { topic: advisoryTopic(message.sector), bytes: sealAdvisory(signer, message) };
+    default: {
+      const { agentId, stream } = message;
+      return { topic: streamTopic(agentId, stream), bytes: sealAgentMessage(signer, message) };
+    }
+  }
 }
 
 function invalidVector(given: InvalidCase): TestVector {

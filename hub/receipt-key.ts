@@ -2,18 +2,14 @@
  * The key that signs receipts: made on first start, readable by the hub's user alone. Beside it lie
  * its public halves: PEM for people, JSON for enrolment.
  */
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-} from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeWhole } from '../agent/platform/durable-file.ts';
 import { OperatorFault } from '../agent/platform/operator-fault.ts';
 import { agentIdOf } from '../protocols/uplink/agent-id.ts';
 import { keyObjectSigner, rawPublicKey, type Signer } from '../protocols/uplink/signature.ts';
+import { writeOnce } from './shared-file.ts';
+import { openPrivateKey } from './signing-key.ts';
 
 const PRIVATE_FILE = 'receipt-key.pem';
 const PUBLIC_PEM_FILE = 'receipt-key.pub.pem';
@@ -26,7 +22,7 @@ const FIRST_KEY_NUMBER = 1;
 export function openReceiptSigner(folder: string): Signer {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const privateKey = openPrivateKey(join(folder, PRIVATE_FILE));
+    const privateKey = openPrivateKey(join(folder, PRIVATE_FILE), 'ed25519');
     const publicKey = createPublicKey(privateKey);
     const raw = rawPublicKey(publicKey);
     const signer = keyObjectSigner(
@@ -45,27 +41,17 @@ export function openReceiptSigner(folder: string): Signer {
   }
 }
 
-function openPrivateKey(path: string): KeyObject {
-  if (!existsSync(path)) {
-    const { privateKey } = generateKeyPairSync('ed25519');
-    writeWhole(path, String(privateKey.export({ format: 'pem', type: 'pkcs8' })), 0o600);
-  }
-  return createPrivateKey(readFileSync(path));
+function writePublicHalves(folder: string, publicKey: KeyObject, signer: Signer): void {
+  const pem = String(publicKey.export({ format: 'pem', type: 'spki' }));
+  writeOnce(join(folder, PUBLIC_PEM_FILE), pem, 0o644);
+  writeOnce(join(folder, RECEIPT_KEY_FILE), publicFacts(signer), 0o644);
 }
 
-function writePublicHalves(folder: string, publicKey: KeyObject, signer: Signer): void {
-  const pem = join(folder, PUBLIC_PEM_FILE);
-  if (!existsSync(pem))
-    writeWhole(pem, String(publicKey.export({ format: 'pem', type: 'spki' })), 0o644);
-  const json = join(folder, RECEIPT_KEY_FILE);
-  if (existsSync(json)) return;
-  const facts = {
-    hubId: signer.signerId,
-    keyNumber: signer.keyNumber,
-    algorithm: signer.algorithm,
-    publicKeyHex: Buffer.from(signer.publicKey).toString('hex'),
-  };
-  writeWhole(json, `${JSON.stringify(facts, undefined, 2)}\n`, 0o644);
+/** A key's public half as agents are given it: `{hubId, keyNumber, algorithm, publicKeyHex}`. */
+export function publicFacts({ signerId: hubId, keyNumber, algorithm, publicKey }: Signer): string {
+  const publicKeyHex = Buffer.from(publicKey).toString('hex');
+  const facts = { hubId, keyNumber, algorithm, publicKeyHex };
+  return `${JSON.stringify(facts, undefined, 2)}\n`;
 }
 
 function messageOf(cause: unknown): string {

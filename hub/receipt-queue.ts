@@ -12,6 +12,8 @@ export interface OutgoingReceipt {
   readonly name: string;
   readonly topic: string;
   readonly bytes: Uint8Array;
+  /** A receipt stays at the broker for an agent that is away; a request doesn't. */
+  readonly isRetained: boolean;
 }
 
 /** Publishes one receipt and calls back once the broker has answered or the link is gone. */

@@ -5,9 +5,16 @@ import fc from 'fast-check';
 import { SeededRandom } from '../agent/platform/random.ts';
 import { Backoff } from './backoff.ts';
 import { type OutgoingReceipt, ReceiptQueue } from './receipt-queue.ts';
-import { receivedRanges } from './received-ranges.ts';
+import {
+  extendRanges,
+  NO_RANGES,
+  packRanges,
+  rangesToTell,
+  type StreamRanges,
+  unpackRanges,
+} from './received-ranges.ts';
 
-const hash = (sequence: number): Uint8Array => Uint8Array.of(sequence);
+const hash = (sequence: number): Uint8Array => new Uint8Array(32).fill(sequence);
 const stored = (sequences: readonly number[]) =>
   sequences.map((sequence) => ({ sequence, sha256: hash(sequence) }));
 
@@ -23,7 +30,9 @@ const ranges = [
 
 for (const { name, from, above, cumulative, have } of ranges) {
   test(`what a receipt says of ${name}`, () => {
-    const result = receivedRanges(from, hash(from), stored(above));
+    const before = { ...NO_RANGES, cumulative: from, cumulativeSha256: hash(from) };
+    const ranges = extendRanges(before, stored(above));
+    const result = { ...ranges, have: rangesToTell(ranges.have, []) };
     assert.equal(result.cumulative, cumulative);
     assert.deepEqual(result.cumulativeSha256, hash(cumulative));
     assert.deepEqual(
@@ -34,18 +43,44 @@ for (const { name, from, above, cumulative, have } of ranges) {
   });
 }
 
-test('ranges name exactly what is stored', () => {
+test('ranges name exactly what is stored, whatever the order and the batches', () => {
   fc.assert(
-    fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 40 })), (sequences) => {
-      const result = receivedRanges(0, hash(0), stored(sequences.toSorted((a, b) => a - b)));
+    fc.property(fc.array(fc.array(fc.integer({ min: 1, max: 40 }))), (batches) => {
+      let result: StreamRanges = NO_RANGES;
+      for (const batch of batches) {
+        const have = unpackRanges(packRanges(result.have).subarray());
+        result = extendRanges({ ...result, have }, stored(batch));
+      }
       const told = [{ from: 1, to: result.cumulative }, ...result.have].flatMap(({ from, to }) =>
         Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index),
       );
-      assert.deepEqual(
-        told,
-        sequences.toSorted((a, b) => a - b),
-      );
+      const sequences = [...new Set(batches.flat())].sort((a, b) => a - b);
+      assert.deepEqual(told, sequences);
+      for (const { to, lastSha256 } of result.have) assert.equal(lastSha256[0], to);
     }),
+  );
+});
+
+test('a tombstone lets the stream go on once the message behind it is there', () => {
+  const before = extendRanges(NO_RANGES, stored([1, 2]));
+  const dropped = [
+    { from: 3, to: 5 },
+    { from: 6, to: 8 },
+  ];
+  assert.equal(extendRanges(before, [], dropped).cumulative, 2);
+  assert.equal(extendRanges(before, stored([9]), dropped).cumulative, 9);
+  assert.equal(extendRanges(before, stored([10]), dropped).cumulative, 2, '9 is missing');
+});
+
+test('with more holes than a receipt can tell, what was just received is told all the same', () => {
+  const odd = Array.from({ length: 100 }, (_, index) => 3 + 2 * index);
+  const { have } = extendRanges(NO_RANGES, stored(odd));
+  const told = rangesToTell(have, [101, 201]).map(({ from }) => from);
+  assert.equal(told.length, 32);
+  assert.ok(told.includes(101) && told.includes(201) && told.includes(3));
+  assert.deepEqual(
+    told,
+    told.toSorted((a, b) => a - b),
   );
 });
 
@@ -53,6 +88,7 @@ const receipt = (name: string, text = name): OutgoingReceipt => ({
   name,
   topic: name,
   bytes: new TextEncoder().encode(text),
+  isRetained: true,
 });
 
 test('of two receipts for one stream only the later one leaves', () => {

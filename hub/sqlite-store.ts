@@ -9,9 +9,27 @@ import Database from 'better-sqlite3';
 import { OperatorFault } from '../agent/platform/operator-fault.ts';
 import type { Receipt, RefusedMessage, Stream } from '../protocols/uplink/messages.ts';
 import { RECEIPT_REFUSED_MAX } from '../protocols/uplink/receipt.ts';
-import { FindingsTable } from './findings-table.ts';
+import { droppedText, FindingsTable } from './findings-table.ts';
 import { migrateHub } from './hub-schema.ts';
-import { receivedRanges, type StoredSequence } from './received-ranges.ts';
+import {
+  judgeBatch,
+  type KnownMessage,
+  messageName,
+  type StreamPlace,
+  type TouchedStream,
+  touch,
+} from './judge-batch.ts';
+import {
+  extendRanges,
+  NO_RANGES,
+  packRanges,
+  RANGES_KEPT_MAX,
+  rangesToTell,
+  type StoredSequence,
+  type StreamRanges,
+  type TombstonedRange,
+  unpackRanges,
+} from './received-ranges.ts';
 import type { BatchEntry, CommitResult, HubStore, MessageKey, VerifiedMessage } from './store.ts';
 
 /** Sequences looked at for one receipt; holes further up are told when lower ones have closed. */
@@ -20,21 +38,17 @@ const SEQUENCES_SCANNED_MAX = 4096;
 const STREAMS_REISSUED_MAX = 12;
 /** randomInt takes ranges below 2^48. */
 const HUB_EPOCH_LIMIT = 2 ** 48 - 1;
-const ZERO_SHA256 = Buffer.alloc(32);
 
 interface StreamState {
   readonly cumulative: number;
   readonly cumulativeSha256: Buffer;
-}
-
-interface Counts {
-  stored: number;
-  duplicates: number;
-  forked: number;
+  readonly have: Buffer;
+  readonly isComplete: number;
 }
 
 export class SqliteStore implements HubStore {
-  readonly hubEpoch: number;
+  readonly commitsUncertain = 0;
+  #hubEpoch: number;
   readonly #database: Database.Database;
   readonly #statements: ReturnType<typeof prepareStatements>;
   readonly #findings: FindingsTable;
@@ -43,7 +57,7 @@ export class SqliteStore implements HubStore {
   /** Opens or makes the database; `path` may be `:memory:` in tests. */
   constructor(path: string) {
     this.#database = openDatabase(path);
-    this.hubEpoch = readHubEpoch(this.#database);
+    this.#hubEpoch = readHubEpoch(this.#database);
     this.#statements = prepareStatements(this.#database);
     this.#findings = new FindingsTable(this.#database);
     // Immediate: two workers on one file wait for each other instead of failing half-way.
@@ -56,81 +70,82 @@ export class SqliteStore implements HubStore {
     return new Promise((resolve) => resolve(this.#commit(batch, nowMs)));
   }
 
+  get hubEpoch(): number {
+    return this.#hubEpoch;
+  }
+
+  commitsCount(): Promise<number> {
+    return Promise.resolve(this.#statements.commits.get() ?? 0);
+  }
+
+  beginHubEpoch(from: number): Promise<void> {
+    this.#database.prepare("DELETE FROM hub_state WHERE name = 'hubEpoch' AND value = ?").run(from);
+    this.#hubEpoch = readHubEpoch(this.#database);
+    return Promise.resolve();
+  }
+
+  watchSilence(nowMs: number, silentAfterMs: number): Promise<readonly string[]> {
+    return Promise.resolve(
+      this.#database.transaction(() => this.#findings.watchSilence(nowMs, silentAfterMs))(),
+    );
+  }
+
   close(): Promise<void> {
     this.#database.close();
     return Promise.resolve();
   }
 
   #write(batch: readonly BatchEntry[], nowMs: number): CommitResult {
-    const counts: Counts = { stored: 0, duplicates: 0, forked: 0 };
-    const touched = new Map<string, MessageKey>();
+    const judged = judgeBatch(batch, this.#knownAround(batch));
+    const { fresh, refused, touched, duplicates, forked } = judged;
     for (const entry of batch) {
-      switch (entry.kind) {
-        case 'verified':
-          this.#take(entry, nowMs, counts);
-          touched.set(streamName(entry), entry);
-          break;
-        case 'refused':
-          this.#refuse(entry, entry.reason, entry.detail, nowMs);
-          touched.set(streamName(entry), entry);
-          break;
-        case 'finding': {
-          const place = { agentId: entry.agentId, epoch: 0, stream: 1, sequence: 0 } as const;
-          this.#findings.add('refused', entry.reason, place, entry.detail, nowMs);
-          break;
-        }
-        case 'birth':
-          for (const place of this.#streamsOf(entry.agentId)) touched.set(streamName(place), place);
-          break;
-        default:
-          entry satisfies never;
+      if (entry.kind === 'finding') {
+        const place = { agentId: entry.agentId, epoch: 0, stream: 1, sequence: 0 } as const;
+        this.#findings.add('refused', entry.reason, place, entry.detail, nowMs);
       }
+      if (entry.kind !== 'birth') continue;
+      for (const place of this.#streamsOf(entry.agentId)) touch(touched, place);
     }
-    const receipts = [...touched.values()].map((place) => this.#receipt(place, nowMs));
-    return { receipts, ...counts };
+    for (const message of fresh) this.#insert(message, nowMs);
+    for (const { reason, detail, ...key } of refused) this.#refuse(key, reason, detail, nowMs);
+    this.#statements.countCommit.run();
+    const receipts = [...touched.values()].map((stream) => this.#receipt(stream, nowMs));
+    return { receipts, stored: fresh.length, duplicates, forked };
   }
 
-  #take(message: VerifiedMessage, nowMs: number, counts: Counts): void {
-    const known = this.#sha256Of(message, message.sequence);
-    if (known?.equals(message.sha256)) {
-      counts.duplicates += 1;
-      return;
+  /** What is stored under each sequence of the batch and on either side of it. */
+  #knownAround(batch: readonly BatchEntry[]): Map<string, KnownMessage> {
+    const known = new Map<string, KnownMessage>();
+    for (const entry of batch) {
+      if (entry.kind !== 'verified') continue;
+      const { agentId, epoch, stream, sequence } = entry;
+      for (const near of [sequence - 1, sequence, sequence + 1]) {
+        const name = messageName(entry, near);
+        if (known.has(name)) continue;
+        const sha256 = this.#statements.sha256Of.get(agentId, epoch, stream, near);
+        if (sha256 !== undefined) known.set(name, { sha256 });
+      }
+      const after = known.get(messageName(entry, sequence + 1));
+      if (after === undefined || after.previousSha256 !== undefined) continue;
+      const named = this.#statements.previousOf.get(agentId, epoch, stream, sequence + 1);
+      if (named === undefined) continue;
+      known.set(messageName(entry, sequence + 1), { ...after, previousSha256: named });
     }
-    const fork = known === undefined ? this.#brokenLink(message) : 'another message has its place';
-    if (fork !== undefined) {
-      counts.forked += 1;
-      this.#refuse(message, 'forked', fork, nowMs);
-      return;
-    }
-    const { agentId, epoch, stream, sequence } = message;
+    return known;
+  }
+
+  #insert(message: VerifiedMessage, nowMs: number): void {
+    const { agentId, epoch, stream, sequence, tombstone } = message;
     this.#statements.insertKey.run(agentId, epoch, stream, sequence, message.sha256);
-    this.#statements.insertBody.run(
-      agentId,
-      epoch,
-      stream,
-      sequence,
-      message.messageKind,
-      message.previousSha256,
-      message.signedAtMs,
-      nowMs,
-      message.bytes,
-    );
+    const { messageKind, previousSha256, signedAtMs, bytes } = message;
+    const facts = [messageKind, previousSha256, signedAtMs, nowMs, bytes];
+    this.#statements.insertBody.run(agentId, epoch, stream, sequence, ...facts);
     this.#statements.unrefuse.run(agentId, epoch, stream, sequence);
-    counts.stored += 1;
-  }
-
-  /** Whether the chain contradicts what is stored on either side of this message. */
-  #brokenLink(message: VerifiedMessage): string | undefined {
-    const predecessor = this.#sha256Of(message, message.sequence - 1);
-    if (predecessor !== undefined && !predecessor.equals(message.previousSha256)) {
-      return 'it names another predecessor than the stored one';
-    }
-    const { agentId, epoch, stream, sequence } = message;
-    const named = this.#statements.previousOf.get(agentId, epoch, stream, sequence + 1);
-    if (named !== undefined && !named.equals(message.sha256)) {
-      return 'the stored successor names another predecessor';
-    }
-    return undefined;
+    if (tombstone === undefined) return;
+    const { epochOf, from, to, messages } = tombstone;
+    this.#statements.bury.run(agentId, epochOf, stream, from, to);
+    const place = { agentId, epoch: epochOf, stream, sequence: from };
+    this.#findings.add('gap', 'tombstone', place, droppedText(from, to, messages), nowMs);
   }
 
   #refuse(key: MessageKey, reason: string, detail: string, nowMs: number): void {
@@ -143,18 +158,15 @@ export class SqliteStore implements HubStore {
   }
 
   /** What is stored of one stream, under a serial that no other receipt to this agent has. */
-  #receipt(place: MessageKey, nowMs: number): Receipt {
+  #receipt({ place, fresh, received }: TouchedStream, nowMs: number): Receipt {
     const { agentId, epoch, stream } = place;
-    const before = this.#statements.state.get(agentId, epoch, stream);
-    const from = before?.cumulative ?? 0;
-    const ranges = receivedRanges(
-      from,
-      before?.cumulativeSha256 ?? ZERO_SHA256,
-      this.#statements.above.iterate(agentId, epoch, stream, from, SEQUENCES_SCANNED_MAX),
-    );
+    const before = this.#ranges(place);
+    const tombstones = this.#statements.tombstones.all(agentId, epoch, stream);
+    const ranges = extendRanges(before, fresh, tombstones);
     const { cumulative, cumulativeSha256, have } = ranges;
-    this.#statements.setState.run(agentId, epoch, stream, cumulative, cumulativeSha256, nowMs);
-    if (cumulative > from) this.#findings.closeGaps(place, cumulative, nowMs);
+    const facts = [nowMs, packRanges(have), ranges.isComplete ? 1 : 0];
+    this.#statements.setState.run(agentId, epoch, stream, cumulative, cumulativeSha256, ...facts);
+    if (cumulative > before.cumulative) this.#findings.closeGaps(place, cumulative, nowMs);
     if (have.length > 0) {
       const missing = `${cumulative + 1} to ${have[0].from - 1} missing`;
       const first = { agentId, epoch, stream, sequence: cumulative + 1 };
@@ -167,22 +179,29 @@ export class SqliteStore implements HubStore {
       stream,
       cumulative,
       cumulativeSha256,
-      have,
+      have: rangesToTell(have, received),
       refused: this.#statements.refused.all(agentId, epoch, stream, RECEIPT_REFUSED_MAX),
       receiptSerial: this.#statements.nextSerial.get(agentId) ?? 1,
-      hubEpoch: this.hubEpoch,
+      hubEpoch: this.#hubEpoch,
       hubTimeMs: nowMs,
     };
+  }
+
+  /** As they were kept; where more ranges were there than are kept, the next ones are looked up. */
+  #ranges({ agentId, epoch, stream }: StreamPlace): StreamRanges {
+    const row = this.#statements.state.get(agentId, epoch, stream);
+    if (row === undefined) return NO_RANGES;
+    const ranges = { ...row, have: unpackRanges(row.have), isComplete: row.isComplete === 1 };
+    if (ranges.isComplete || ranges.have.length > RANGES_KEPT_MAX / 2) return ranges;
+    const from = ranges.have.at(-1)?.to ?? ranges.cumulative;
+    const above = this.#statements.above.all(agentId, epoch, stream, from, SEQUENCES_SCANNED_MAX);
+    return extendRanges({ ...ranges, isComplete: above.length < SEQUENCES_SCANNED_MAX }, above);
   }
 
   #streamsOf(agentId: string): MessageKey[] {
     return this.#statements.streams
       .all(agentId, STREAMS_REISSUED_MAX)
       .map(({ epoch, stream }) => ({ agentId, epoch, stream, sequence: 0 }));
-  }
-
-  #sha256Of(key: MessageKey, sequence: number): Buffer | undefined {
-    return this.#statements.sha256Of.get(key.agentId, key.epoch, key.stream, sequence);
   }
 }
 
@@ -215,11 +234,7 @@ function readHubEpoch(database: Database.Database): number {
   return Number(read.pluck().get());
 }
 
-function streamName({ agentId, epoch, stream }: MessageKey): string {
-  return `${agentId}/${epoch}/${stream}`;
-}
-
-type StreamPlace = [agentId: string, epoch: number, stream: Stream];
+type StreamKey = [agentId: string, epoch: number, stream: Stream];
 
 function prepareStatements(database: Database.Database) {
   const place = 'agentId = ? AND epoch = ? AND stream = ?';
@@ -227,28 +242,34 @@ function prepareStatements(database: Database.Database) {
     insertKey: database.prepare('INSERT INTO message_key VALUES (?, ?, ?, ?, ?)'),
     insertBody: database.prepare('INSERT INTO message_body VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     sha256Of: database
-      .prepare<[...StreamPlace, number], Buffer>(
+      .prepare<[...StreamKey, number], Buffer>(
         `SELECT sha256 FROM message_key WHERE ${place} AND sequence = ?`,
       )
       .pluck(),
     previousOf: database
-      .prepare<[...StreamPlace, number], Buffer>(
+      .prepare<[...StreamKey, number], Buffer>(
         `SELECT previousSha256 FROM message_body WHERE ${place} AND sequence = ?`,
       )
       .pluck(),
-    above: database.prepare<[...StreamPlace, number, number], StoredSequence>(
+    above: database.prepare<[...StreamKey, number, number], StoredSequence>(
       `SELECT sequence, sha256 FROM message_key WHERE ${place} AND sequence > ?
        ORDER BY sequence LIMIT ?`,
     ),
-    state: database.prepare<StreamPlace, StreamState>(
-      `SELECT cumulative, cumulativeSha256 FROM stream_state WHERE ${place}`,
+    state: database.prepare<StreamKey, StreamState>(
+      `SELECT cumulative, cumulativeSha256, have, isComplete FROM stream_state WHERE ${place}`,
     ),
-    setState: database.prepare('INSERT OR REPLACE INTO stream_state VALUES (?, ?, ?, ?, ?, ?)'),
+    setState: database.prepare(
+      'INSERT OR REPLACE INTO stream_state VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    ),
     streams: database.prepare<[string, number], { epoch: number; stream: Stream }>(
       `SELECT epoch, stream FROM stream_state WHERE agentId = ?
        ORDER BY lastReceivedAtMs DESC LIMIT ?`,
     ),
     refuse: database.prepare('INSERT OR REPLACE INTO refused_message VALUES (?, ?, ?, ?, ?, ?)'),
+    bury: database.prepare('INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?, ?, ?)'),
+    tombstones: database.prepare<StreamKey, TombstonedRange>(
+      `SELECT fromSequence AS "from", toSequence AS "to" FROM tombstone WHERE ${place}`,
+    ),
     unrefuse: database.prepare(`DELETE FROM refused_message WHERE ${place} AND sequence = ?`),
     pruneRefused: database.prepare(
       `DELETE FROM refused_message WHERE ${place} AND sequence IN (
@@ -256,13 +277,19 @@ function prepareStatements(database: Database.Database) {
          ORDER BY refusedAtMs DESC LIMIT -1 OFFSET ?)`,
     ),
     // A sequence that is stored is not refused: the hash tells a clone that it was another's.
-    refused: database.prepare<[...StreamPlace, number], RefusedMessage>(
+    refused: database.prepare<[...StreamKey, number], RefusedMessage>(
       `SELECT sequence, reason FROM refused_message AS refused WHERE ${place}
          AND NOT EXISTS (SELECT 1 FROM message_key AS known WHERE known.agentId = refused.agentId
            AND known.epoch = refused.epoch AND known.stream = refused.stream
            AND known.sequence = refused.sequence)
        ORDER BY sequence LIMIT ?`,
     ),
+    countCommit: database.prepare(
+      `INSERT INTO hub_state VALUES ('commits', 1) ON CONFLICT DO UPDATE SET value = value + 1`,
+    ),
+    commits: database
+      .prepare<[], number>("SELECT value FROM hub_state WHERE name = 'commits'")
+      .pluck(),
     nextSerial: database
       .prepare<[string], number>(
         `INSERT INTO receipt_serial VALUES (?, 1)

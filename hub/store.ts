@@ -12,6 +12,22 @@ export interface MessageKey {
   readonly sequence: number;
 }
 
+/** A key that an agent announced under its old one; it counts once its message is stored. */
+export interface AnnouncedKey {
+  readonly keyNumber: number;
+  readonly algorithm: 'Ed25519' | 'ES256';
+  /** Raw. */
+  readonly publicKey: Uint8Array;
+}
+
+/** What a tombstone says: these of its stream were dropped unreceipted. */
+export interface DroppedRange {
+  readonly epochOf: number;
+  readonly from: number;
+  readonly to: number;
+  readonly messages: number;
+}
+
 export interface VerifiedMessage extends MessageKey {
   readonly kind: 'verified';
   /** `epochBegins`, `summary`, `alert`. */
@@ -21,6 +37,8 @@ export interface VerifiedMessage extends MessageKey {
   readonly signedAtMs: number;
   /** The signed bytes as they came. */
   readonly bytes: Uint8Array;
+  readonly newKey?: AnnouncedKey;
+  readonly tombstone?: DroppedRange;
 }
 
 /** A message that its own agent signed, but that the hub will never take. */
@@ -56,9 +74,17 @@ export interface CommitResult {
 }
 
 export interface HubStore {
-  /** Random; stays as long as this database does. */
+  /** Random; stays as long as this database does, and is new after a restore. */
   readonly hubEpoch: number;
   /** Rejects when nothing of the batch was stored: agents will send it again. */
   commit(batch: readonly BatchEntry[], nowMs: number): Promise<CommitResult>;
+  /** Batches committed in the life of this database; may run ahead, never behind. */
+  commitsCount(): Promise<number>;
+  /** So many of them may be gone again after a crash of the database. */
+  readonly commitsUncertain: number;
+  /** A new random hubEpoch after a restore, unless another worker has made it; `from`: the old. */
+  beginHubEpoch(from: number): Promise<void>;
+  /** Finds agents that fell silent; answers those that are newly so. */
+  watchSilence(nowMs: number, silentAfterMs: number): Promise<readonly string[]>;
   close(): Promise<void>;
 }

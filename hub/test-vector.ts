@@ -2,9 +2,15 @@
  * The shape of hub/test-vectors/*.json, and the receiver that they are held against: signature and
  * encoding by the vector's own key and topic, rules with the memory of one file, in its order.
  */
-import type { AgentMessage, Receipt } from '../protocols/uplink/messages.ts';
-import { openAgentMessage, openReceipt } from '../protocols/uplink/open.ts';
-import type { Layer } from '../protocols/uplink/refusal.ts';
+import type { AgentMessage, HubMessage } from '../protocols/uplink/messages.ts';
+import {
+  type OpenedHubMessage,
+  openAdvisory,
+  openAgentMessage,
+  openReceipt,
+  openRequest,
+} from '../protocols/uplink/open.ts';
+import type { Layer, Refusal } from '../protocols/uplink/refusal.ts';
 import { type Algorithm, verificationKey } from '../protocols/uplink/signature.ts';
 import { parseTopic } from '../protocols/uplink/topics.ts';
 
@@ -28,7 +34,7 @@ export interface TestVector {
 }
 
 export type Verdict =
-  | { readonly valid: true; readonly message: AgentMessage | Receipt }
+  | { readonly valid: true; readonly message: AgentMessage | HubMessage }
   | { readonly valid: false; readonly layer: Layer; readonly reason: string };
 
 /** Sequences seen so far, as a hub would know them: `agentId/epoch/stream/sequence` and hash. */
@@ -43,6 +49,12 @@ export function judge(vector: TestVector, seen: SeenSequences): Verdict {
   if (topic?.kind === 'receipt') {
     const opened = openReceipt(bytes, () => key, topic.agentId, delivered);
     return opened.kind === 'opened' ? { valid: true, message: opened.receipt } : refused(opened);
+  }
+  if (topic?.kind === 'request') {
+    return verdictOf(openRequest(bytes, () => key, topic.agentId, delivered));
+  }
+  if (topic?.kind === 'advisory') {
+    return verdictOf(openAdvisory(bytes, () => key, topic.sector, delivered));
   }
   const opened = openAgentMessage(
     bytes,
@@ -66,12 +78,16 @@ export function judge(vector: TestVector, seen: SeenSequences): Verdict {
 }
 
 /** A message as JSON: byte strings as lower-case hex. */
-export function jsonOf(message: AgentMessage | Receipt): unknown {
+export function jsonOf(message: AgentMessage | HubMessage): unknown {
   return JSON.parse(
     JSON.stringify(message, (_, value: unknown) =>
       value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
     ),
   );
+}
+
+function verdictOf(opened: OpenedHubMessage<HubMessage> | Refusal): Verdict {
+  return opened.kind === 'opened' ? { valid: true, message: opened.message } : refused(opened);
 }
 
 function refused({ layer, reason }: { layer: Layer; reason: string }): Verdict {

@@ -11,9 +11,16 @@ import { test } from 'node:test';
 import { inflateRawSync } from 'node:zlib';
 import { Sign1 } from '@auth0/cose';
 import { testNeeding } from '../hil-tests/needs.ts';
-import { ENCODING_CASES, RULE_CASES, SIGNATURE_CASES } from './invalid-vectors.ts';
+import { ENCODING_CASES, MESSAGE_CASES, RULE_CASES, SIGNATURE_CASES } from './invalid-vectors.ts';
 import { jsonOf, judge, type TestVector } from './test-vector.ts';
-import { ALERT_CASES, RECEIPT_CASES, SUMMARY_CASES } from './valid-vectors.ts';
+import {
+  ADVISORY_CASES,
+  ALERT_CASES,
+  LOSS_CASES,
+  RECEIPT_CASES,
+  REQUEST_CASES,
+  SUMMARY_CASES,
+} from './valid-vectors.ts';
 
 const FOLDER = join(import.meta.dirname, 'test-vectors');
 const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'));
@@ -66,7 +73,7 @@ test('there are as many as the format promises, of both algorithms', () => {
       `${file} without ES256`,
     );
   }
-  for (const file of ['invalid-signature.json', 'invalid-encoding.json', 'invalid-rule.json']) {
+  for (const file of files.filter((name) => name.startsWith('invalid-'))) {
     assert.ok(vectorsOf(file).filter(({ valid }) => !valid).length >= 10, file);
   }
 });
@@ -76,9 +83,13 @@ test('the files hold the cases of the generator, in its order', () => {
     'summary.json': SUMMARY_CASES,
     'alert.json': ALERT_CASES,
     'receipt.json': RECEIPT_CASES,
+    'loss.json': LOSS_CASES,
+    'request.json': REQUEST_CASES,
+    'advisory.json': ADVISORY_CASES,
     'invalid-signature.json': SIGNATURE_CASES,
     'invalid-encoding.json': ENCODING_CASES,
     'invalid-rule.json': RULE_CASES,
+    'invalid-message.json': MESSAGE_CASES,
   };
   assert.deepEqual(files.toSorted(), Object.keys(cases).toSorted());
   for (const [file, expected] of Object.entries(cases)) {

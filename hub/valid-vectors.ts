@@ -1,5 +1,16 @@
 /** The valid test vectors: what each shows, and the message behind it. */
-import type { AgentMessage, Receipt } from '../protocols/uplink/messages.ts';
+import type { Advisory, AgentMessage, HubRequest, Receipt } from '../protocols/uplink/messages.ts';
+import {
+  sampleAdvisory,
+  sampleAdvisoryAnswer,
+  sampleEvidence,
+  sampleKeyRotation,
+  sampleNextSigner,
+  sampleRequest,
+  sampleStatement,
+  sampleSummaryDelta,
+  sampleTombstone,
+} from '../protocols/uplink/sample-hub-messages.ts';
 import { sampleEs256Signer, sampleSigner } from '../protocols/uplink/sample-keys.ts';
 import {
   busySummary,
@@ -42,6 +53,7 @@ export const SUMMARY_CASES: readonly ValidCase<AgentMessage>[] = [
   { name: 'two interfaces, one down, frames dropped', signer: agent, message: { ...summary(12), coverage: [{ ...coverage, framesDropped: 17, coveredMs: 59_000 }, { ...coverage, interfaceName: 'eth2', framesSeen: 0, bytesSeen: 0, linkUp: false, coveredMs: 0 }] } },
   { name: 'part 2 of 3, names beyond ASCII', signer: agent, message: { ...summary(14), siteName: 'Kläranlage Süd – 水', sector: 'water', part: { number: 2, of: 3 } } },
   { name: 'a clock that knows nothing, in 1970', signer: agent, message: { ...omitClockError(summary(16)), signedAtMs: 61_000, clockSource: 'none' } },
+  { name: 'a clock behind the hub takes the time of the hub', signer: agent, message: { ...summary(24), clockSource: 'hub' } },
   { name: 'the largest numbers', signer: agent, message: { ...summary(18), epoch: 2 ** 48 - 1, sequence: 2 ** 53 - 1, observationsCount: 2 ** 53 - 1 } },
   { name: 'signed with ES256', signer: tpm, message: summary(20) },
   { name: '50 conversations signed with ES256', signer: tpm, message: busySummary(signerId, 22) },
@@ -78,6 +90,87 @@ export const RECEIPT_CASES: readonly ValidCase<Receipt>[] = [
   { name: 'signed with ES256', signer: hubTpm, message: receipt(10) },
   { name: 'ranges, signed with ES256', signer: hubTpm, message: { ...receipt(11), have: [{ from: 30, to: 31, lastSha256: sampleBytes('2/31', 32) }] } },
 ];
+
+const { requests, firstSeenUs, lastSeenUs } = conversation;
+// biome-ignore format: one row a line
+const fullSummary: AgentMessage = {
+  ...busySummary(signerId, 40),
+  coverage: [{ ...coverage, framesDuplicate: 7, bytesNotFramed: 3, bytesMissed: 1460 }],
+  health: {
+    ...busySummary(signerId, 40).health,
+    losses: [{ name: 'evidenceEvicted', count: 12 }],
+  },
+  blind: [
+    { interfaceName: 'eth1', fromUs: firstSeenUs, toUs: lastSeenUs, cause: 'linkDown' },
+    { fromUs: firstSeenUs, toUs: firstSeenUs + requests, cause: 'workerRestart' },
+  ],
+  blindFolded: 1,
+  assetChanges: [
+    { assetId: '00aa11bb22cc33dd', change: 'new', address: 'fedcba9876543210', lastSeenUs, facts: [{ fact: 'vendor', value: 'Example Pumps' }] },
+    { assetId: '00aa11bb22cc33de', change: 'gone', address: '10.0.1.9', unitId: 3, lastSeenUs, facts: [] },
+  ],
+  assetChangesFolded: 2,
+};
+
+/** Losses, answers, keys, evidence and differences: what agents say beside summaries and alerts. */
+// biome-ignore format: one case a line
+export const LOSS_CASES: readonly ValidCase<AgentMessage>[] = [
+  { name: 'a summary with every field filled', signer: agent, message: fullSummary },
+  { name: 'a tombstone for summaries', signer: agent, message: sampleTombstone(signerId, 98) },
+  { name: 'a tombstone of a former epoch, some had receipts', signer: agent, message: { ...sampleTombstone(signerId, 60), stream: 1, epochOf: 77, messages: 3 } },
+  { name: 'the hub lost what it had receipted', signer: agent, message: sampleStatement(signerId, 3) },
+  { name: 'the disk lost the buffer', signer: agent, message: { ...shortStatement(5), code: 'bufferLost', epochOf: 77, text: 'The buffer was damaged.' } },
+  { name: 'the clock stepped back', signer: agent, message: { ...shortStatement(8), code: 'clockStepped', fromUs: lastSeenUs, toUs: firstSeenUs, text: 'back by a minute' } },
+  { name: 'blind while the worker was started again', signer: agent, message: { ...shortStatement(10), code: 'blind', fromUs: firstSeenUs, toUs: lastSeenUs, text: 'worker restart' } },
+  { name: 'an advisory was acknowledged', signer: agent, message: sampleAdvisoryAnswer(signerId, 12) },
+  { name: 'an advisory was seen and does not apply', signer: agent, message: { ...withoutBy(sampleAdvisoryAnswer(signerId, 14)), state: 'seen', applicability: 'notApplicable' } },
+  { name: 'a new key, Ed25519', signer: agent, message: sampleKeyRotation(sampleNextSigner(3), 16) },
+  { name: 'a new key, ES256', signer: agent, message: sampleKeyRotation(tpm, 18) },
+  { name: 'evidence in one part', signer: agent, message: sampleEvidence(signerId, 5) },
+  { name: 'evidence that is no longer there', signer: agent, message: { ...sampleEvidence(signerId, 7), pcap: new Uint8Array(0), absence: 'gone' } },
+  { name: 'part 2 of 3 of evidence', signer: agent, message: { ...sampleEvidence(signerId, 9), part: { number: 2, of: 3 } } },
+  { name: 'a summary told as a difference', signer: agent, message: sampleSummaryDelta(signerId, 30) },
+  { name: 'a difference with a new conversation', signer: agent, message: { ...sampleSummaryDelta(signerId, 32), conversations: [{ ...conversation, unitId: 4 }] } },
+  { name: 'a difference signed with ES256', signer: tpm, message: sampleSummaryDelta(signerId, 34) },
+];
+
+// biome-ignore format: one case a line
+export const REQUEST_CASES: readonly ValidCase<HubRequest>[] = [
+  { name: 'a range and the frames of a detection', signer: hub, message: sampleRequest(signerId, 1) },
+  { name: 'nothing any more', signer: hub, message: { ...sampleRequest(signerId, 2), resend: [], evidence: [] } },
+  { name: 'as many ranges as fit', signer: hub, message: { ...sampleRequest(signerId, 3), resend: Array.from({ length: 32 }, (_, index) => ({ epoch: 77, stream: 1, from: 1 + index * 2, to: 1 + index * 2 })) } },
+  { name: 'signed with ES256', signer: hubTpm, message: sampleRequest(signerId, 4) },
+];
+
+// biome-ignore format: one case a line
+export const ADVISORY_CASES: readonly ValidCase<Advisory>[] = [
+  { name: 'with indicators', signer: hub, message: sampleAdvisory(1) },
+  { name: 'a second revision for every sector', signer: hub, message: { ...sampleAdvisory(2), sector: 'all' } },
+  { name: 'advice alone', signer: hub, message: withoutIndicators(sampleAdvisory(3)) },
+  { name: 'text beyond ASCII with line breaks, TLP amber+strict', signer: hub, message: { ...sampleAdvisory(4), tlp: 'amberStrict', headline: 'Warnung – 警告', advice: 'Erstens\nZweitens' } },
+  { name: 'signed with ES256', signer: hubTpm, message: sampleAdvisory(5) },
+];
+
+function shortStatement(sequence: number) {
+  const {
+    epochOf: _,
+    streamOf: __,
+    from: ___,
+    to: ____,
+    count: _____,
+    ...rest
+  } = sampleStatement(signerId, sequence);
+  return rest;
+}
+
+function withoutBy<T extends { by?: string }>(answer: T): Omit<T, 'by'> {
+  const { by: _, ...rest } = answer;
+  return rest;
+}
+
+function withoutIndicators({ indicators: _, ...rest }: Advisory): Advisory {
+  return rest;
+}
 
 function omitClockError<T extends { clockErrorMs?: number }>(message: T): Omit<T, 'clockErrorMs'> {
   const { clockErrorMs: _, ...rest } = message;

@@ -263,6 +263,10 @@ def named(about, wire, state):
         want(is_int(wire), "fieldType")
         want(about["min"] <= wire <= about["max"], "fieldLimit")
         return wire
+    if kind == "difference":
+        want(is_int(wire), "fieldType")
+        want(-SAFE_MAX <= wire <= SAFE_MAX, "fieldLimit")
+        return wire
     if kind in ("base", "sinceBase"):
         want(is_int(wire), "fieldType")
         value = wire if kind == "base" else state["base"] + wire
@@ -285,6 +289,10 @@ def named(about, wire, state):
         want(isinstance(wire, str), "fieldType")
         want(len(wire.encode()) <= about["bytesMax"], "fieldLimit")
         return wire
+    if kind == "blob":
+        want(isinstance(wire, bytes), "fieldType")
+        want(len(wire) <= about["bytesMax"], "fieldLimit")
+        return wire.hex()
     if kind in ("bytes", "hex", "agentId"):
         want(isinstance(wire, bytes), "fieldType")
         want(len(wire) == about.get("length", 16), "fieldLimit")
@@ -322,7 +330,7 @@ def named_container(about, wire, state):
         return []
     want(all(isinstance(column, (list, tuple)) for column in wire), "fieldType")
     fields = about["of"]["fields"]
-    want(len(wire) >= len(fields), "fieldMissing")
+    want(len(wire) >= sum(not field["optional"] for field in fields), "fieldMissing")
     want(len({len(column) for column in wire[: len(fields)]}) == 1, "fieldType")
     want(len(wire[0]) > 0, "notCanonical")
     want(len(wire[0]) <= about["max"], "fieldLimit")
@@ -332,6 +340,8 @@ def named_container(about, wire, state):
 def named_row(fields, wire, state):
     result = {}
     for field in fields:
+        if field["optional"] and field["key"] >= len(wire):
+            continue
         want(field["key"] < len(wire), "fieldMissing")
         part = wire[field["key"]]
         if part is None and field["optional"]:
@@ -343,39 +353,109 @@ def named_row(fields, wire, state):
 # --- rules ------------------------------------------------------------------------------------
 
 KIND_TABLES = {about["fields"][0]["of"]["code"]: about for about in TABLES.values()}
+HUB_KINDS = ("receipt", "request", "advisory")
+STREAM_OF_KIND = {
+    "alert": 1,
+    "statement": 1,
+    "advisoryAnswer": 1,
+    "keyRotation": 1,
+    "summary": 2,
+    "summaryDelta": 2,
+    "evidence": 3,
+}
+ADVISORY_MAX = 4096
+ADVISORY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+SECTOR = re.compile(r"[a-z][a-z0-9-]{0,31}")
+KEY_BYTES = {"Ed25519": 32, "ES256": 65}
 
 
-def message_of(wire, is_receipt):
-    want(isinstance(wire, dict), "kindUnknown" if not is_receipt else "fieldType")
-    about = TABLES["receipt"] if is_receipt else KIND_TABLES.get(wire.get(1))
-    want(about is not None and (is_receipt or about is not TABLES["receipt"]), "kindUnknown")
+def message_of(wire, hub_kind):
+    want(isinstance(wire, dict), "fieldType" if hub_kind else "kindUnknown")
+    about = TABLES[hub_kind] if hub_kind else KIND_TABLES.get(wire.get(1))
+    want(about is not None, "kindUnknown")
+    want(hub_kind or about["fields"][0]["of"]["word"] not in HUB_KINDS, "kindUnknown")
     message = named(about, wire, {"base": 0})
-    zeros = "00" * 32
-    if is_receipt:
+    if hub_kind:
+        hub_rules(message)
+    else:
+        agent_rules(message)
+    return message
+
+
+def hub_rules(message):
+    if message["kind"] == "receipt":
         above = message["cumulative"] + 1
         for part in message["have"]:
             want(above < part["from"] <= part["to"], "fieldLimit")
             above = part["to"] + 1
-        want(message["cumulative"] > 0 or message["cumulativeSha256"] == zeros, "fieldLimit")
-        return message
+        want(message["cumulative"] > 0 or message["cumulativeSha256"] == "00" * 32, "fieldLimit")
+    elif message["kind"] == "request":
+        want(all(part["from"] <= part["to"] for part in message["resend"]), "fieldLimit")
+    else:
+        want(ADVISORY_ID.fullmatch(message["advisoryId"]), "fieldLimit")
+        want(SECTOR.fullmatch(message["sector"]), "fieldLimit")
+        want(message["expiresMs"] > message["issuedMs"], "timeReversed")
+
+
+def agent_rules(message):
+    kind = message["kind"]
     first = message["sequence"] == 1
-    want(first == (message["kind"] == "epochBegins"), "epochNotBegun")
-    want(not first or message["previousSha256"] == zeros, "epochNotBegun")
-    if message["kind"] == "alert":
-        want(message["stream"] == 1, "streamMismatch")
+    want(first == (kind == "epochBegins"), "epochNotBegun")
+    want(not first or message["previousSha256"] == "00" * 32, "epochNotBegun")
+    want(message["stream"] == STREAM_OF_KIND.get(kind, message["stream"]), "streamMismatch")
+    if kind == "alert":
         want(message["lastSeenUs"] >= message["firstSeenUs"], "timeReversed")
-    if message["kind"] == "summary":
-        want(message["stream"] == 2, "streamMismatch")
+    if kind in ("summary", "summaryDelta"):
         want(message["toUs"] >= message["fromUs"], "timeReversed")
-        part = message.get("part", {"number": 1, "of": 1})
-        want(part["number"] <= part["of"], "fieldLimit")
-    return message
+        part_rule(message.get("part", {"number": 1, "of": 1}))
+        for part in message.get("blind", []):
+            want(part["toUs"] >= part["fromUs"], "timeReversed")
+    if kind == "summaryDelta":
+        want(message["baseSequence"] < message["sequence"], "fieldLimit")
+    if kind == "tombstone":
+        want(0 < message["messages"] <= message["to"] - message["from"] + 1, "fieldLimit")
+    if kind == "statement":
+        times = message.get("fromUs", 0), message.get("toUs", message.get("fromUs", 0))
+        want(message["code"] == "clockStepped" or times[0] <= times[1], "timeReversed")
+        places = message.get("from", 0), message.get("to", message.get("from", 0))
+        want(places[0] <= places[1], "fieldLimit")
+    if kind == "advisoryAnswer":
+        want(ADVISORY_ID.fullmatch(message["advisoryId"]), "fieldLimit")
+    if kind == "evidence":
+        part_rule(message["part"])
+    if kind == "keyRotation":
+        rotation_rule(message)
+
+
+def part_rule(part):
+    want(part["number"] <= part["of"], "fieldLimit")
+
+
+def rotation_rule(message):
+    key, algorithm = bytes.fromhex(message["newPublicKey"]), message["newAlgorithm"]
+    want(len(key) == KEY_BYTES[algorithm], "fieldLimit")
+    name = f"{message['agentId']}/{message['newKeyNumber']}"
+    proof = f"ft/v1 keyRotation {name} {algorithm} {message['newPublicKey']}".encode()
+    signature = bytes.fromhex(message["newSignature"])
+    try:
+        verify_signature(algorithm, key, proof, signature)
+    except Refused:
+        refuse("rule", "newKeyUnproven")
+    if algorithm == "ES256":
+        want(int.from_bytes(signature[32:], "big") <= P256_ORDER // 2, "newKeyUnproven")
+
+
+def hub_kind_of(topic):
+    if topic.startswith("ft/v1/adv/"):
+        return "advisory"
+    return {"dn/r": "receipt", "dn/c": "request"}.get("/".join(topic.split("/")[3:]))
 
 
 def open_message(vector, seen):
     data = bytes.fromhex(vector["messageHex"])
     topic = vector["topic"]
-    if len(data) > DELIVERED_MAX:
+    hub_kind = hub_kind_of(topic)
+    if len(data) > (ADVISORY_MAX if hub_kind == "advisory" else DELIVERED_MAX):
         refuse("encoding", "tooLarge")
     protected, payload, signature, fault = read_envelope(data)
     header = cbor2.loads(protected)
@@ -395,16 +475,18 @@ def open_message(vector, seen):
     inflated = inflate(payload)
     want(header[1] == COSE_ALGORITHM[vector["algorithm"]], "algorithmMismatch")
     wire = decode_strict(inflated)
-    is_receipt = topic.endswith("/dn/r")
-    message = message_of(wire, is_receipt)
+    message = message_of(wire, hub_kind)
     levels = topic.split("/")
-    if not is_receipt:
+    if not hub_kind:
         want(match[1] == message["agentId"], "signerMismatch")
+        if message["kind"] == "keyRotation":
+            want(message["newKeyNumber"] > int(match[2]), "fieldLimit")
         want(STREAM_OF_SUFFIX["/".join(levels[3:])] == message["stream"], "streamMismatch")
-    want(levels[2] == message["agentId"], "topicMismatch")
+    owner = message["sector"] if hub_kind == "advisory" else message["agentId"]
+    want(owner == levels[3 if hub_kind == "advisory" else 2], "topicMismatch")
     delivered = vector.get("deliveredTopic", topic)
     want(delivered == topic or delivered.endswith("/" + topic), "topicMismatch")
-    if not is_receipt:
+    if not hub_kind:
         check_chain(message, hashlib.sha256(data).hexdigest(), seen)
     return message
 

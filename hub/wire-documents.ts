@@ -2,12 +2,20 @@
  * The contract files of the wire format, made from the tables that the codec runs on: the names
  * file for programs, and the CDDL (RFC 8610) for people and their tools.
  */
+import { advisoryShape } from '../protocols/uplink/advisory.ts';
+import { advisoryAnswerShape } from '../protocols/uplink/advisory-answer.ts';
 import { alertShape } from '../protocols/uplink/alert.ts';
 import { epochBeginsShape } from '../protocols/uplink/epoch-begins.ts';
+import { evidenceShape } from '../protocols/uplink/evidence.ts';
+import { keyRotationShape } from '../protocols/uplink/key-rotation.ts';
 import { receiptShape } from '../protocols/uplink/receipt.ts';
 import { ENCODING_REASONS, RULE_REASONS, SIGNATURE_REASONS } from '../protocols/uplink/refusal.ts';
+import { requestShape } from '../protocols/uplink/request.ts';
 import type { FieldAbout, ShapeAbout } from '../protocols/uplink/shape.ts';
+import { statementShape } from '../protocols/uplink/statement.ts';
 import { summaryShape } from '../protocols/uplink/summary.ts';
+import { summaryDeltaShape } from '../protocols/uplink/summary-delta.ts';
+import { tombstoneShape } from '../protocols/uplink/tombstone.ts';
 
 export const NAMES_FILE = 'docs/wire-names.json';
 export const CDDL_FILE = 'docs/wire-format.cddl';
@@ -17,6 +25,14 @@ const MESSAGES: readonly (readonly [string, ShapeAbout])[] = [
   ['summary', summaryShape.about],
   ['alert', alertShape.about],
   ['receipt', receiptShape.about],
+  ['tombstone', tombstoneShape.about],
+  ['statement', statementShape.about],
+  ['advisoryAnswer', advisoryAnswerShape.about],
+  ['keyRotation', keyRotationShape.about],
+  ['evidence', evidenceShape.about],
+  ['request', requestShape.about],
+  ['advisory', advisoryShape.about],
+  ['summaryDelta', summaryDeltaShape.about],
 ];
 
 /** Each message as a tree of `{type, ...}`; docs/wire-format.md explains the types. */
@@ -127,6 +143,7 @@ function typeOf(about: ShapeAbout, name: string): string {
     case 'base':
       return 'count';
     case 'sinceBase':
+    case 'difference':
       return 'difference';
     case 'bool':
       return 'bool';
@@ -136,6 +153,8 @@ function typeOf(about: ShapeAbout, name: string): string {
       return 'address';
     case 'text':
       return `tstr .size (0..${about.bytesMax})`;
+    case 'blob':
+      return `bstr .size (0..${about.bytesMax})`;
     case 'bytes':
     case 'hex':
       return `bstr .size ${about.length}`;

@@ -56,6 +56,11 @@ export interface DecodeSink {
   /** Once per connection, when it ends. */
   tlsConnection?(connection: TlsConnection): void;
   overlapDiffers?(overlap: DifferingOverlap): void;
+  /**
+   * An Ethernet frame that carries no IP packet and ends at `end`: ARP and LLDP tell who is there.
+   * The sender's MAC address is at `sourceMac`; VLAN tags or the EtherType follow it.
+   */
+  otherFrame?(bytes: Uint8Array, sourceMac: number, end: number, timeUs: number): void;
 }
 
 /** What the layers below TCP brought; every one only rises. */

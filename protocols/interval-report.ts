@@ -8,6 +8,9 @@ import type { Protocol } from './flow.ts';
 export const CONVERSATIONS_PER_REPORT_MAX = 500;
 export const OBSERVATIONS_PER_REPORT_MAX = 512;
 export const DETECTIONS_PER_REPORT_MAX = 64;
+export const ASSET_CHANGES_PER_REPORT_MAX = 64;
+/** Facts of one change; further ones follow in the next report. */
+export const FACTS_PER_CHANGE_MAX = 16;
 
 export type Severity = 'critical' | 'high' | 'medium' | 'low' | 'info';
 
@@ -85,7 +88,16 @@ export type ObservationKind =
   | 'gap'
   | 'malformed'
   | 'interfaceState'
-  | 'clockStepped';
+  | 'clockStepped'
+  /** What the sensor can't see, when it begins and when it ends (`details.state`). */
+  | 'mirrorOneSided'
+  | 'mirrorDoubled'
+  | 'framesDropped'
+  | 'noTraffic'
+  | 'coverageLost'
+  | 'onlyEncrypted'
+  /** What our own `fieldtap probe` sent, at somebody's explicit word. */
+  | 'probe';
 
 /** A rare fact, kept one by one (FIELDS.md section 4). Text from the wire is not yet escaped. */
 export interface Observation {
@@ -146,6 +158,36 @@ export interface DetectionChange {
   readonly detection: Detection;
 }
 
+/** A device that is new, or that told something new. Text from the wire is not yet escaped. */
+export interface AssetChange {
+  readonly change: 'new' | 'changed';
+  readonly assetId: string;
+  /** IP address; of a unit, its gateway's. */
+  readonly address: string;
+  readonly macAddress?: string;
+  readonly unitId?: number;
+  /** `client`, `server`; none for a device that is known by ARP alone. */
+  readonly roles: readonly string[];
+  /** Only what is new. */
+  readonly facts: readonly {
+    readonly name: string;
+    readonly value: string | number;
+    readonly source: string;
+    readonly confidence: number;
+  }[];
+  readonly lastSeenUs: number;
+}
+
+/** A piece of what is known, to be kept on disk under its kind and key; the newest one counts. */
+export interface StateRow {
+  readonly kind: 'asset' | 'macAddress' | 'conversation' | 'registers' | 'node';
+  readonly key: string;
+  /** Of the form of `body`; another version is not read back. */
+  readonly version: number;
+  /** JSON. */
+  readonly body: string;
+}
+
 export interface TableUse {
   readonly table: string;
   readonly used: number;
@@ -187,4 +229,8 @@ export interface IntervalReport {
   readonly observationsFolded: number;
   readonly detections: readonly DetectionChange[];
   readonly tables: readonly TableUse[];
+  /** At most ASSET_CHANGES_PER_REPORT_MAX, new devices first; further ones follow. */
+  readonly assetChanges?: readonly AssetChange[];
+  /** What changed in the state that outlives a restart, where it is due. */
+  readonly state?: readonly StateRow[];
 }

@@ -1,6 +1,7 @@
-/** Commands ask the running agent here: one GET over its control socket. */
+/** Commands ask the running agent here: one GET or POST over its control socket. */
 import { request } from 'node:http';
 import type { AgentStatus } from '../diagnostics/agent-status.ts';
+import { OperatorFault } from '../platform/operator-fault.ts';
 
 const ANSWER_MS = 3000;
 const ANSWER_BYTES_MAX = 4 * 2 ** 20;
@@ -13,20 +14,55 @@ export async function agentStatus(socketPath: string): Promise<AgentStatus | und
   return JSON.parse(text) as AgentStatus;
 }
 
-function get(socketPath: string, path: string): Promise<string | undefined> {
+/**
+ * Asks the agent to do something. Undefined when none answers there; throws the OperatorFault that
+ * it answers.
+ */
+export async function controlAction(
+  socketPath: string,
+  path: string,
+  body: Uint8Array,
+): Promise<unknown> {
+  const answer = await exchange(socketPath, path, body);
+  if (answer === undefined) return undefined;
+  const value: unknown = JSON.parse(answer.text);
+  if (answer.statusCode === 200) return value;
+  const facts = typeof value === 'object' && value !== null ? value : {};
+  const text = (name: 'code' | 'problem' | 'remedy', otherwise: string): string =>
+    name in facts ? String(Reflect.get(facts, name)) : otherwise;
+  throw new OperatorFault({
+    code: text('code', 'AGENT_ACTION_REFUSED'),
+    problem: text('problem', `The agent refused ${path} (${answer.statusCode}).`),
+    remedy: text('remedy', 'Look at its log; it may be of another version than this command.'),
+  });
+}
+
+/** The body of a 200, or undefined. */
+export async function get(socketPath: string, path: string): Promise<string | undefined> {
+  const answer = await exchange(socketPath, path, undefined);
+  return answer?.statusCode === 200 ? answer.text : undefined;
+}
+
+function exchange(
+  socketPath: string,
+  path: string,
+  body: Uint8Array | undefined,
+): Promise<{ readonly statusCode: number; readonly text: string } | undefined> {
+  const method = body === undefined ? 'GET' : 'POST';
   return new Promise((resolve) => {
-    const asked = request({ socketPath, path, timeout: ANSWER_MS, agent: false }, (response) => {
+    const options = { socketPath, path, method, timeout: ANSWER_MS, agent: false };
+    const asked = request(options, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (part: string) => {
         text += part;
         if (text.length > ANSWER_BYTES_MAX) response.destroy();
       });
-      response.on('end', () => resolve(response.statusCode === 200 ? text : undefined));
+      response.on('end', () => resolve({ statusCode: response.statusCode ?? 0, text }));
       response.on('error', () => resolve(undefined));
     });
     asked.on('timeout', () => asked.destroy());
     asked.on('error', () => resolve(undefined));
-    asked.end();
+    asked.end(body);
   });
 }

@@ -165,7 +165,7 @@ async function startParts(
     ports,
   );
   const agent = keep(
-    DemoProcess.program('agent', join(ROOT, 'agent/main.ts'), ['run', '--config', agentConfig]),
+    DemoProcess.program('agent', join(ROOT, 'agent/start.mjs'), ['run', '--config', agentConfig]),
   );
   await waitFor(socketPathOf(folders), agent);
 

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { whyNoCapture } from '../capture/interfaces.ts';
 import type { AgentStatus } from '../diagnostics/agent-status.ts';
+import { OperatorFault } from '../platform/operator-fault.ts';
+import { isPackaged } from '../platform/program-files.ts';
 import { REPORT_INTERVAL_MS } from '../worker-channel.ts';
 import { agentStatus } from './control-client.ts';
 import { type CaptureSource, DemoPlant } from './demo-plant.ts';
@@ -37,6 +39,7 @@ const SETTLE_MS = 2.5 * REPORT_INTERVAL_MS;
 const STRANGERS_MS = 30_000;
 
 export async function demo(options: DemoOptions): Promise<number> {
+  if (isPackaged()) throw checkoutNeeded();
   const startedMs = performance.now();
   const work = mkdtempSync(join(tmpdir(), 'fieldtap-demo-'));
   const databases = options.directory === undefined ? work : resolve(options.directory);
@@ -57,6 +60,14 @@ export async function demo(options: DemoOptions): Promise<number> {
     await plant?.stop();
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+function checkoutNeeded(): OperatorFault {
+  return new OperatorFault({
+    code: 'DEMO_NEEDS_CHECKOUT',
+    problem: 'The demo needs a source checkout: its devices and broker are not in this program.',
+    remedy: 'Run "npm start" in a checkout; here, try "fieldtap replay FILE" on a capture.',
+  });
 }
 
 /** Live from the loopback interface, or from the kept capture where capture isn't allowed. */

@@ -1,57 +1,81 @@
 /**
- * `fieldtap doctor`: collects the facts (configuration, interfaces, permission, disk, the way to
- * the broker, the running agent's own word) and prints diagnostics' judgement of them.
+ * `fieldtap doctor`: collects the facts (configuration, interfaces, what they bring, permission,
+ * clock, disk, the way to the hub, the running agent's own word) and prints diagnostics' judgement.
+ * Works with and without the agent, and as far as it goes without root.
  */
-
-import { lookup } from 'node:dns/promises';
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
-import { connect } from 'node:net';
-import { dirname } from 'node:path';
-import { canCapture, listInterfaces } from '../capture/interfaces.ts';
-import { type Config, DEFAULT_SOCKET_PATH, loadConfig } from '../config.ts';
-import {
-  type Check,
-  type DoctorFacts,
-  exitCodeOf,
-  judge,
-  type UplinkStep,
-} from '../diagnostics/doctor.ts';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { canCapture } from '../capture/interfaces.ts';
+import { type Config, DEFAULT_SOCKET_PATH, loadConfig, serialLineName } from '../config.ts';
+import type { AgentStatus, BufferStatus } from '../diagnostics/agent-status.ts';
+import { type Check, exitCodeOf } from '../diagnostics/check.ts';
+import { isEnrolled } from '../diagnostics/checks/uplink.ts';
+import { judge } from '../diagnostics/doctor.ts';
+import type { DoctorFacts, Heard, UplinkStep } from '../diagnostics/doctor-facts.ts';
+import { checksText } from '../diagnostics/doctor-text.ts';
+import { SystemClock } from '../platform/clock.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
-import { escapeText } from '../platform/wire-text.ts';
+import { escapeJson } from '../platform/wire-text.ts';
 import { agentStatus } from './control-client.ts';
+import { enrolmentFacts } from './doctor-enrolment.ts';
+import { clockFacts, diskFacts, interfaceFacts, serialFacts } from './doctor-machine.ts';
 
-const TCP_MS = 3000;
+export interface DoctorOptions {
+  readonly config: string;
+  readonly json: boolean;
+  /** How long to listen on each capture interface; 0 asks the agent alone. */
+  readonly seconds: number;
+}
 
-export async function doctor(options: { config: string; json: boolean }): Promise<number> {
-  const facts = await collect(options.config);
-  const checks = judge(facts);
-  if (options.json) process.stdout.write(`${JSON.stringify({ checks })}\n`);
-  else process.stdout.write(checksText(checks));
+export async function doctor(options: DoctorOptions): Promise<number> {
+  const checks = await diagnose(options);
+  process.stdout.write(
+    options.json ? `${escapeJson(JSON.stringify({ checks }))}\n` : checksText(checks),
+  );
   return exitCodeOf(checks);
 }
 
-async function collect(configPath: string): Promise<DoctorFacts> {
+/** The checks themselves, for setup and the support file too. */
+export async function diagnose(options: Omit<DoctorOptions, 'json'>): Promise<Check[]> {
+  return judge(await collect(options.config, options.seconds));
+}
+
+async function collect(configPath: string, seconds: number): Promise<DoctorFacts> {
   const { config, faults } = readConfig(configPath);
-  const status = await agentStatus(config?.diagnostics.socket ?? DEFAULT_SOCKET_PATH);
+  const socketPath = config?.diagnostics.socket ?? DEFAULT_SOCKET_PATH;
+  const status = await agentStatus(socketPath);
+  const mayCapture = canCapture();
   const base = {
     configPath,
     configFaults: faults,
-    available: listInterfaces().map((each) => ({ name: each.name, isUp: each.linkUp })),
-    canCapture: canCapture(),
+    interfaces: interfaceFacts(),
+    canCapture: mayCapture,
+    isSocketForbidden: status === undefined && isForbidden(socketPath),
+    clock: await clockFacts(new SystemClock()),
     ...(status && { status }),
   };
-  if (config === undefined) return base;
+  if (config === undefined) return { ...base, heard: [], serial: [] };
+  const { capture, buffer, uplink } = config;
+  const enrolment = uplink && enrolmentFacts(uplink.credentials, uplink.broker);
+  const [heard, steps] = await Promise.all([
+    mayCapture && seconds > 0 ? hear(config, seconds) : [],
+    uplinkSteps(config, status, isEnrolled(enrolment) ? enrolment?.agentId : undefined),
+  ]);
+  const kept = status === undefined ? await bufferOf(config) : undefined;
   return {
     ...base,
     wanted: {
-      interfaces: config.capture.interfaces.map((each) => each.name),
-      bufferPath: config.buffer.path,
-      quotaBytes: config.buffer.quotaMiB * 2 ** 20,
-      ...(config.uplink && { broker: config.uplink.broker }),
+      interfaces: capture.interfaces,
+      serialLines: capture.serial.map(serialLineName),
+      bufferPath: buffer.path,
+      quotaBytes: buffer.quotaMiB * 2 ** 20,
+      ...(uplink && { broker: uplink.broker, summaryIntervalMs: uplink.summaryIntervalMs }),
     },
-    disk: diskFacts(config.buffer.path),
-    ...(config.uplink &&
-      status?.uplink?.isConnected !== true && { uplinkSteps: await uplinkSteps(config) }),
+    heard,
+    serial: serialFacts(config),
+    disk: diskFacts(buffer.path),
+    ...(kept && { buffer: kept }),
+    ...(enrolment && { enrolment }),
+    ...(steps && { uplinkSteps: steps }),
   };
 }
 
@@ -59,76 +83,74 @@ function readConfig(path: string): { config?: Config; faults: string[] } {
   try {
     return { config: loadConfig(path), faults: [] };
   } catch (error) {
-    if (error instanceof OperatorFault) return { faults: [error.problem] };
-    throw error;
+    if (!(error instanceof OperatorFault)) throw error;
+    const lines = error.problem.split('\n').map((line) => line.trim());
+    const faults = lines.filter((line) => line.startsWith(`${path}:`));
+    return { faults: faults.length > 0 ? faults : [error.problem.trim()] };
   }
 }
 
-function diskFacts(bufferPath: string): NonNullable<DoctorFacts['disk']> {
-  const folder = dirname(bufferPath);
-  if (!existsSync(folder)) {
-    return { freeBytes: 0, isWritable: false, error: `no folder "${folder}"` };
-  }
-  const { bavail, bsize } = statfsSync(folder);
+/** Loads the capture and its FFI only where it may be used. */
+async function hear({ capture, decode }: Config, seconds: number): Promise<Heard[]> {
+  if (capture.interfaces.length === 0) return [];
+  const { listen } = await import('./site-listen.ts');
+  const { modbusPorts, opcuaPorts } = decode;
+  return listen(capture.interfaces, { seconds, modbusPorts, opcuaPorts });
+}
+
+/** While an agent runs, it holds the session: then only name and TCP are tried from here. */
+async function uplinkSteps(
+  { uplink }: Config,
+  status: AgentStatus | undefined,
+  agentId: string | undefined,
+): Promise<readonly UplinkStep[] | undefined> {
+  if (uplink === undefined || status?.uplink?.isConnected === true) return undefined;
+  const { tryUplink } = await import('./doctor-uplink.ts');
+  const { broker, credentials } = uplink;
+  const isTriedWhole = status === undefined && agentId !== undefined;
+  return tryUplink(
+    { broker, credentials, agentId: agentId ?? '' },
+    isTriedWhole ? 'receipt' : 'tcp',
+  );
+}
+
+/** The database's own account; a fault of it is a fact, a missing one is none. */
+async function bufferOf({ buffer }: Config): Promise<BufferStatus | undefined> {
+  if (!existsSync(buffer.path)) return undefined;
+  const { ReadOnlyBuffer } = await import('../../buffer/read-only-buffer.ts');
+  const base = { path: buffer.path, quotaBytes: buffer.quotaMiB * 2 ** 20 };
   try {
-    accessSync(folder, constants.W_OK);
-    return { freeBytes: bavail * bsize, isWritable: true };
-  } catch {
-    return { freeBytes: bavail * bsize, isWritable: false };
+    const database = new ReadOnlyBuffer(buffer.path);
+    try {
+      const { databaseBytes, observationsStored, ...statistics } = database.statistics();
+      const { outboxMessages, outboxBytes, oldestPendingMs, epoch, lastReceipt } = statistics;
+      return {
+        ...base,
+        databaseBytes,
+        observationsStored,
+        outboxMessages,
+        outboxBytes,
+        epoch,
+        ...(oldestPendingMs !== undefined && { oldestPendingMs }),
+        ...(lastReceipt && { lastReceipt }),
+      };
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    if (!(error instanceof OperatorFault)) throw error;
+    const { code, problem, remedy } = error;
+    const fault = { code, problem, remedy };
+    return { ...base, databaseBytes: 0, observationsStored: 0, fault };
   }
 }
 
-/** Name, then TCP: the first that fails is the answer. */
-async function uplinkSteps(config: Config): Promise<UplinkStep[]> {
-  const steps: UplinkStep[] = [];
-  if (config.uplink === undefined) return steps;
-  const { hostname, port, protocol } = new URL(config.uplink.broker);
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const started = performance.now();
+function isForbidden(socketPath: string): boolean {
+  if (!existsSync(socketPath)) return false;
   try {
-    await lookup(host);
-    steps.push({ step: 'name', ok: true, detail: host, tookMs: performance.now() - started });
+    accessSync(socketPath, constants.W_OK);
+    return false;
   } catch {
-    const detail = `The name "${host}" of the broker can't be resolved.`;
-    steps.push({ step: 'name', ok: false, detail, tookMs: performance.now() - started });
-    return steps;
+    return true;
   }
-  steps.push(await tcpStep(host, Number(port || (protocol === 'mqtts:' ? 8883 : 1883))));
-  return steps;
-}
-
-function tcpStep(host: string, port: number): Promise<UplinkStep> {
-  const started = performance.now();
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: TCP_MS });
-    const finish = (ok: boolean, detail: string): void => {
-      socket.destroy();
-      resolve({ step: 'tcp', ok, detail, tookMs: performance.now() - started });
-    };
-    socket.once('connect', () => finish(true, `${host}:${port}`));
-    socket.once('timeout', () =>
-      finish(false, `The broker ${host}:${port} doesn't answer within ${TCP_MS} ms.`),
-    );
-    socket.once('error', (error) =>
-      finish(false, `The broker ${host}:${port} can't be reached (${error.message}).`),
-    );
-  });
-}
-
-const MARKS = {
-  good: 'ok     ',
-  warning: 'look   ',
-  fault: 'FAULT  ',
-  unknown: '?      ',
-} as const;
-
-function checksText(checks: readonly Check[]): string {
-  const lines: string[] = [];
-  for (const check of checks) {
-    if (check.explainedBy !== undefined) continue;
-    lines.push(`${MARKS[check.verdict]}${check.name.padEnd(18)} ${escapeText(check.figure)}`);
-    if (check.cause !== undefined) lines.push(`       ${escapeText(check.cause)}`);
-    if (check.remedy !== undefined) lines.push(`       -> ${escapeText(check.remedy)}`);
-  }
-  return `${lines.join('\n')}\n`;
 }

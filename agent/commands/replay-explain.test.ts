@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
+import { slowTest } from '../../hil-tests/needs.ts';
 import { coverFault } from '../../protocols/explain.ts';
 import { CaptureFileDecoder } from '../../protocols/pcap/capture-file.ts';
 import { activateSessionBody, uaChunk } from '../observe/made-traffic.ts';
@@ -160,7 +161,7 @@ test('a login: who and with what is not shown, in text and in JSON', async () =>
   for (const text of [output, json.output]) checkSecret(text);
 });
 
-test('a login in two segments cut anywhere, also sent again or seen alone', () => {
+slowTest('a login in two segments cut anywhere, also sent again or seen alone', () => {
   for (let cut = 1; cut < LOGIN.length; cut += 5) {
     const capture = new MadeCapture();
     const server = capture.connect('10.0.0.6:51000', '10.0.1.20:4840');

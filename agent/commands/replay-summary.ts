@@ -1,15 +1,16 @@
 /** The one object of `replay --summary json` (DESIGN section 6, FIELDS.md section 0). */
 
+import type { CarrierCounters } from '../../protocols/decode-sink.ts';
 import type { ConversationCounts, Detection } from '../../protocols/interval-report.ts';
-import type { Asset } from '../observe/asset-table.ts';
+import type { Registers } from '../observe/knowledge.ts';
 import type { PipelineTotals } from '../pipeline.ts';
 
 /** Text of the object, on one line. */
-export function summaryJson(totals: PipelineTotals): string {
-  return JSON.stringify(summarize(totals));
+export function summaryJson(totals: PipelineTotals, registers?: Registers): string {
+  return JSON.stringify(summarize(totals, registers));
 }
 
-function summarize(totals: PipelineTotals): Record<string, unknown> {
+function summarize(totals: PipelineTotals, registers?: Registers): Record<string, unknown> {
   const { decode } = totals;
   const { byFunctionCode, ...modbus } = decode.modbus;
   return {
@@ -19,6 +20,7 @@ function summarize(totals: PipelineTotals): Record<string, unknown> {
     gaps: decode.gapsCount,
     framesTruncated: decode.framesTruncatedCount,
     framesNotOurs: decode.framesNotOursCount,
+    ...(decode.carriers && { carriers: carrierFields(decode.carriers) }),
     ...(totals.firstFrameUs >= 0
       ? { firstFrameUs: totals.firstFrameUs, lastFrameUs: totals.lastFrameUs }
       : {}),
@@ -28,11 +30,30 @@ function summarize(totals: PipelineTotals): Record<string, unknown> {
       byFunctionCode: countsByCode(byFunctionCode),
     },
     opcua: { ...decode.opcua, transactions: totals.opcuaTransactions },
-    assets: totals.assets.map(assetFields),
+    assets: totals.assets,
     conversations: totals.conversations.map(conversationFields),
     conversationsFolded: totals.conversationsFolded,
+    ...(registers && {
+      registers: registers.ranges,
+      nodes: registers.nodes,
+      registersFolded: registers.folded,
+    }),
     detections: totals.detections.map(detectionFields),
     observations: totals.observationsByKind,
+  };
+}
+
+/** What the layers below TCP brought: copies, redundant networks, fragments. */
+function carrierFields(carriers: CarrierCounters): Record<string, number> {
+  return {
+    framesDuplicate: carriers.framesDuplicateCount,
+    prpLanAFrames: carriers.prpLanAFramesCount,
+    prpLanBFrames: carriers.prpLanBFramesCount,
+    hsrFrames: carriers.hsrFramesCount,
+    fragments: carriers.fragmentsCount,
+    packetsReassembled: carriers.packetsReassembledCount,
+    fragmentsRefused: carriers.fragmentsRefusedCount,
+    overlapsDiffering: carriers.overlapsDifferingCount,
   };
 }
 
@@ -44,21 +65,8 @@ function countsByCode(counts: Uint32Array): Record<string, number> {
   return found;
 }
 
-function assetFields(asset: Asset): Record<string, unknown> {
-  const { assetId, addresses, macAddress, unitId, roles, facts } = asset;
-  return {
-    assetId,
-    addresses,
-    ...(macAddress === undefined ? {} : { macAddress }),
-    ...(unitId === undefined ? {} : { unitId }),
-    roles,
-    facts,
-    firstSeenUs: asset.firstSeenUs,
-    lastSeenUs: asset.lastSeenUs,
-  };
-}
-
-function conversationFields(conversation: ConversationCounts): Record<string, unknown> {
+/** FIELDS.md section 0: `client` and `server`, counts by function code and by service. */
+export function conversationFields(conversation: ConversationCounts): Record<string, unknown> {
   const { protocol, clientIpAddress, serverIpAddress, functionCodes, services, ...rest } =
     conversation;
   return {

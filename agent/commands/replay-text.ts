@@ -25,7 +25,7 @@ const SUBJECTS_SHOWN_MAX = 6;
 const FACT_CHARACTERS_MAX = 80;
 const REFUSALS_SHOWN_MAX = 10;
 const SEVERITIES: readonly Severity[] = ['critical', 'high', 'medium', 'low', 'info'];
-const NO_FACT_OF_TRAFFIC = ['protocol', 'modbusPort', 'opcuaPort'];
+const NO_FACT_OF_TRAFFIC = ['protocol', 'modbusPort', 'opcuaPort', 'macAddress'];
 
 /** Lines with line ends. `label` names what was read, already safe to print. */
 export function summaryText(label: string, totals: PipelineTotals): string {

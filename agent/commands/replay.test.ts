@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { slowTest } from '../../hil-tests/needs.ts';
 import { activateSessionBody, uaBytes, uaChunk, uaResponse } from '../observe/made-traffic.ts';
 import { ManualClock } from '../platform/clock.ts';
 import { type ReplayOptions, replay } from './replay.ts';
@@ -136,6 +137,7 @@ test('--summary json is one object on one line in the shape of DESIGN section 6'
   assert.equal(output.indexOf('\n'), output.length - 1);
   const summary = JSON.parse(output);
   assert.equal(summary.frames, 23);
+  assert.partialDeepStrictEqual(summary.carriers, { framesDuplicate: 0, prpLanAFrames: 0 });
   assert.equal(summary.bytesMissed, 13);
   const { requests, responses, exceptions, unmatchedRequests, byFunctionCode } = summary.modbus;
   assert.deepEqual(
@@ -253,12 +255,12 @@ test('a port named on the command line is expected to carry Modbus', async () =>
 });
 
 test('a file that is not there: exit 1', async () => {
-  const { code, errors } = await run([join(folder, 'missing.pcap')]);
-  assert.equal(code, 1);
+  const { code, output, errors } = await run([join(folder, 'missing.pcap')]);
+  assert.deepEqual([code, output], [1, ''], 'no empty page beside the fault');
   assert.match(errors, /does not exist.*CAPTURE_FILE_MISSING/);
 });
 
-test('as a process: standard input, and a reader that has left', () => {
+slowTest('as a process: standard input, and a reader that has left', () => {
   const replayStdin = [process.execPath, MAIN, 'replay', '-', '--records', 'ndjson'];
   const input = plant();
   const piped = spawnSync(replayStdin[0], replayStdin.slice(1), { input, encoding: 'utf8' });

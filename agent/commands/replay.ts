@@ -6,8 +6,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { RegisterMap } from '../../protocols/modbus/register-map.ts';
 import { readCaptureFile, STANDARD_INPUT } from '../capture/file-source.ts';
 import { CaptureFileEvidence } from '../capture/file-source-evidence.ts';
+import type { Registers } from '../observe/knowledge.ts';
 import { RecordWriter } from '../observe/record-writer.ts';
-import { Pipeline } from '../pipeline.ts';
+import { Pipeline, type PipelineTotals } from '../pipeline.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { SiteDigest } from '../platform/digest.ts';
 import { escapeJson, escapeText } from '../platform/wire-text.ts';
@@ -23,6 +24,8 @@ export interface ReplayOptions {
   readonly summary?: string;
   readonly modbusPort?: readonly string[];
   readonly opcuaPort?: readonly string[];
+  /** With the summary: what registers and nodes held last. Half as much work again. */
+  readonly registers?: boolean;
   /** Files (YAML) that give registers names, types and units. */
   readonly registerMap?: readonly string[];
 }
@@ -33,6 +36,8 @@ const EXIT_USAGE = 2;
 
 const SITE_KEY_BYTES = 32;
 const PORT_MAX = 65_535;
+/** Ranges of registers, and nodes, in a summary; a sweep over all addresses has many. */
+const REGISTERS_LISTED_MAX = 2000;
 
 /** Where results and words go; tests put their own in place. */
 export interface ReplayStreams {
@@ -67,16 +72,36 @@ export async function replay(
   }
   pipeline.end();
   evidence.close();
-  if (options.records === undefined) {
-    const totals = pipeline.totals();
+  await nameMakers(pipeline);
+  const totals = pipeline.totals();
+  // A page without a single frame would only stand beside the fault that says it all.
+  const isNothingRead = exitCode === EXIT_FAULT && totals.firstFrameUs < 0;
+  const isPageWanted = options.summary === 'json' || !isNothingRead;
+  if (options.records === undefined && isPageWanted) {
     const label = files.length === 1 ? nameOf(files[0]) : `${files.length} files`;
     write(
       options.summary === 'json'
-        ? `${escapeJson(summaryJson(totals))}\n`
+        ? `${escapeJson(summaryJson(totals, registersOf(pipeline, options, totals)))}\n`
         : summaryText(label, totals),
     );
   }
   return output.isClosed ? EXIT_GOOD : exitCode;
+}
+
+/** The table of makers is read only where MAC addresses were seen. */
+async function nameMakers({ knowledge }: Pipeline): Promise<void> {
+  if (knowledge === undefined || knowledge.assets.macs.used === 0) return;
+  const { loadMacVendors } = await import('../observe/mac-vendor.ts');
+  knowledge.assets.macVendor = await loadMacVendors();
+}
+
+function registersOf(
+  pipeline: Pipeline,
+  { registers }: ReplayOptions,
+  { lastFrameUs }: PipelineTotals,
+): Registers | undefined {
+  if (registers !== true) return undefined;
+  return pipeline.knowledge?.listRegisters({ rowsMax: REGISTERS_LISTED_MAX }, lastFrameUs);
 }
 
 /** YAML is read only where somebody has a map. */
@@ -100,7 +125,10 @@ function openPipeline(
   return new Pipeline({
     interfaces: [],
     digest,
+    sha1Base64,
     evidence,
+    remembersRegisters: options.registers === true,
+    ...(registerMap && { registerMap }),
     ...(options.modbusPort && { modbusPorts: options.modbusPort.map(Number) }),
     ...(options.opcuaPort && { opcuaPorts: options.opcuaPort.map(Number) }),
     ...(options.records === 'ndjson' && {
@@ -152,8 +180,11 @@ function misuseOf(files: readonly string[], options: ReplayOptions): string | un
   if (summary !== undefined && summary !== 'json') {
     return `--summary takes json, not "${escapeText(summary)}".`;
   }
-  if (options.registerMap !== undefined && records === undefined) {
-    return '--register-map adds values to records; give --records ndjson too.';
+  if (options.registers === true && summary === undefined) {
+    return '--registers adds to the summary; give --summary json too.';
+  }
+  if (options.registerMap !== undefined && records === undefined && options.registers !== true) {
+    return '--register-map adds to --records and to --registers; give one of them too.';
   }
   if (records !== undefined && summary !== undefined) {
     return 'both --records and --summary want standard output; run replay once for each.';

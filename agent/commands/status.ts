@@ -1,32 +1,20 @@
 /** `fieldtap status`: one screen that says what is, from the running agent. */
-import { existsSync } from 'node:fs';
-import { DEFAULT_SOCKET_PATH, loadConfig } from '../config.ts';
 import { statusText } from '../diagnostics/status-text.ts';
-import { OperatorFault } from '../platform/operator-fault.ts';
+import { escapeJson } from '../platform/wire-text.ts';
 import { agentStatus } from './control-client.ts';
+import { notRunning } from './live-client.ts';
+import { type SocketOptions, socketOf } from './site-socket.ts';
 
-export interface StatusOptions {
-  readonly config: string;
-  readonly socket?: string;
+export interface StatusOptions extends SocketOptions {
   readonly json: boolean;
 }
 
 export async function status(options: StatusOptions): Promise<number> {
-  const socketPath = options.socket ?? socketOf(options.config);
+  const socketPath = socketOf(options);
   const answer = await agentStatus(socketPath);
-  if (answer === undefined) {
-    throw new OperatorFault({
-      code: 'AGENT_NOT_RUNNING',
-      problem: `No agent answers on "${socketPath}".`,
-      remedy:
-        'Start it with "fieldtap run --config FILE", or name its socket with --socket; ' +
-        '"fieldtap doctor" looks further.',
-    });
-  }
-  process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : statusText(answer));
+  if (answer === undefined) throw notRunning(socketPath);
+  process.stdout.write(
+    options.json ? `${escapeJson(JSON.stringify(answer))}\n` : statusText(answer),
+  );
   return 0;
-}
-
-function socketOf(configPath: string): string {
-  return existsSync(configPath) ? loadConfig(configPath).diagnostics.socket : DEFAULT_SOCKET_PATH;
 }

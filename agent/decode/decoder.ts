@@ -21,6 +21,7 @@ import {
 import { noteVlanTag } from '../../protocols/link/ethernet.ts';
 import {
   FRAME_FRAGMENT,
+  FRAME_OTHER,
   FRAME_TCP,
   FRAME_UDP,
   FrameHeaders,
@@ -214,6 +215,8 @@ export class Decoder {
     if (kind === FRAME_TCP) this.#segment(bytes);
     else if (kind === FRAME_FRAGMENT) this.#fragment(bytes);
     else this.#transport(kind, bytes);
+    if (kind !== FRAME_OTHER || headers.sourceMac < 0 || headers.encapsulations !== 0) return;
+    this.#sink.otherFrame?.(bytes, headers.sourceMac, end, this.#context.timeUs);
   }
 
   /** Whether the frame came before on the other LAN or round the ring the other way. */

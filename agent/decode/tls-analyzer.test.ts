@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { slowTest } from '../../hil-tests/needs.ts';
 import type { TlsConnection } from '../../protocols/tls/tls-connection.ts';
 import { createDecodeCounters } from './decode-counters.ts';
 import { Decoder } from './decoder.ts';
@@ -64,7 +65,7 @@ const counts = ({ client, server }: TlsConnection) => [
   server.recordBytes,
 ];
 
-test('any segmentation: the same records, versions and certificates', () => {
+slowTest('any segmentation: the same records, versions and certificates', () => {
   for (let size = 2; size <= 120; size++) {
     const { connections } = hear([...cut(ASKED, size, true), ...cut(ANSWERED, size, false)]);
     assert.equal(connections.length, 1, `segments of ${size}`);

@@ -22,6 +22,7 @@ export function agentMetrics(status: AgentStatus): Metric[] {
     { name: 'residentBytes', help: 'memory of the whole process', value: status.residentBytes },
     { name: 'databaseBytes', help: 'size of the buffer', value: buffer.databaseBytes },
     { name: 'observationsStored', help: 'observations in the buffer', value: buffer.observationsStored },
+    { name: 'bytesWrittenToday', help: 'bytes written to the storage on this UTC day', value: buffer.bytesWrittenToday ?? 0 },
     { name: 'bufferFault', help: '1 while the buffer cannot be written', value: buffer.fault ? 1 : 0 },
   ];
   for (const each of status.interfaces) {
@@ -44,7 +45,26 @@ export function agentMetrics(status: AgentStatus): Metric[] {
       { name: 'tableRefused', help: 'rows refused, since start', value: table.refused, labels },
     );
   }
+  for (const each of status.syslog ?? []) {
+    const labels = { target: each.target };
+    // biome-ignore format: one metric per line
+    metrics.push(
+      { name: 'syslogSent', help: 'lines handed to a log server since start', value: each.sent, labels },
+      { name: 'syslogDropped', help: 'lines that a log server did not get, since start', value: each.dropped, labels },
+    );
+  }
   if (uplink !== undefined) {
+    const current = (status.advisories ?? []).filter(({ isExpired }) => !isExpired);
+    const unread = current.filter(({ acknowledged }) => acknowledged === undefined).length;
+    const here = current.filter(({ applicability }) => applicability === 'seenHere').length;
+    // biome-ignore format: one metric per line
+    metrics.push(
+      { name: 'advisories', help: 'advisories of the hub that have not expired', value: current.length },
+      { name: 'advisoriesUnacknowledged', help: 'of those, not acknowledged by anyone', value: unread },
+      { name: 'advisoriesSeenHere', help: 'of those, an indicator was seen at this site', value: here },
+      { name: 'advisoriesRefused', help: 'advisories that were not believed, since start', value: uplink.advisoriesRefused ?? 0 },
+      { name: 'goodputBytesPerSecond', help: 'what the link carries, as measured; -1 before the first answer', value: uplink.goodputBytesPerSecond ?? -1 },
+    );
     // biome-ignore format: one metric per line
     metrics.push(
       { name: 'uplinkConnected', help: '1 while the broker is connected', value: uplink.isConnected ? 1 : 0 },

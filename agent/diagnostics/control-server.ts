@@ -1,7 +1,7 @@
 /**
- * The local API: HTTP on a unix socket (`GET /v1/status`, `GET /metrics`), and the metrics once
- * more on a loopback port where the configuration asks for it. Read-only; nothing here commands
- * the agent. docs/architecture.md says who may reach it: the socket's group.
+ * The local API: HTTP on a unix socket (`GET /v1/status`, `/v1/live`, `/metrics`), and the same
+ * once more on a loopback port where the configuration asks for it, read-only. What changes
+ * something (control-actions.ts) is taken from the unix socket alone, whose group may use it.
  */
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -9,6 +9,9 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { OperatorFault } from '../platform/operator-fault.ts';
 import type { AgentStatus } from './agent-status.ts';
+import { type ControlAction, runAction } from './control-actions.ts';
+import { answerKnowledge, type KnowledgeSource } from './knowledge-routes.ts';
+import type { LiveFeed } from './live-feed.ts';
 
 const SOCKET_MODE = 0o660;
 const SOCKET_GROUP = 'fieldtap';
@@ -18,6 +21,12 @@ const CONNECTIONS_MAX = 16;
 export interface ControlSources {
   status(): AgentStatus;
   metrics(): Promise<string>;
+  /** Absent where nobody may look. */
+  readonly live?: LiveFeed;
+  /** What is known of the plant; absent where nothing captures. */
+  readonly knowledge?: KnowledgeSource;
+  /** By path, such as `/v1/receipt`: `POST` on the unix socket. */
+  readonly actions?: ReadonlyMap<string, ControlAction>;
 }
 
 export class ControlServer {
@@ -32,7 +41,7 @@ export class ControlServer {
   /** Serves on the unix socket; refuses when another agent already answers there. */
   async listen(socketPath: string): Promise<void> {
     await this.#makeRoom(socketPath);
-    const server = this.#server();
+    const server = this.#server(this.#answerLocal);
     await opened(server, () => server.listen(socketPath)).catch((cause) => {
       throw new OperatorFault({
         code: 'DIAGNOSTICS_SOCKET_REFUSED',
@@ -51,7 +60,7 @@ export class ControlServer {
   async listenMetrics(listen: string): Promise<number> {
     const separator = listen.lastIndexOf(':');
     const host = listen.slice(0, separator).replace(/^\[|\]$/g, '');
-    const server = this.#server();
+    const server = this.#server(this.#answer);
     await opened(server, () => server.listen(Number(listen.slice(separator + 1)), host)).catch(
       (cause) => {
         throw new OperatorFault({
@@ -77,18 +86,32 @@ export class ControlServer {
     }
   }
 
-  #server(): Server {
-    const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, this.#answer);
+  #server(answer: RequestListener): Server {
+    const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, answer);
     server.maxConnections = CONNECTIONS_MAX;
     this.#servers.push(server);
     return server;
   }
 
+  /** As the loopback port, and what changes something. */
+  readonly #answerLocal: RequestListener = (request, response) => {
+    const action = this.#sources.actions?.get(request.url ?? '');
+    if (request.method === 'POST' && action !== undefined) {
+      void runAction(action, request, response);
+    } else {
+      this.#answer(request, response);
+    }
+  };
+
   readonly #answer: RequestListener = (request, response) => {
+    const { knowledge } = this.#sources;
+    if (knowledge !== undefined && answerKnowledge(knowledge, request, response)) return;
     const route = `${request.method} ${request.url}`;
     if (route === 'GET /v1/status') {
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify(this.#sources.status()));
+    } else if (route === 'GET /v1/live' && this.#sources.live !== undefined) {
+      this.#sources.live.add(response);
     } else if (route === 'GET /metrics') {
       this.#sources.metrics().then(
         (text) => {
@@ -102,7 +125,7 @@ export class ControlServer {
       );
     } else {
       response.statusCode = request.method === 'GET' ? 404 : 405;
-      response.end('{"known":["GET /v1/status","GET /metrics"]}');
+      response.end('{"known":["GET /v1/status","GET /v1/live","GET /metrics"]}');
     }
   };
 

@@ -1,12 +1,19 @@
-/** Sums the reports of the worker since start, for status, metrics and the demo's screen. */
+/**
+ * Sums the reports of the worker since start, and those of the last minute apart, for status,
+ * doctor, metrics and the demo's screen.
+ */
 import type {
   DetectionChange,
   IntervalReport,
   TableUse,
   TrafficCounts,
 } from '../../protocols/interval-report.ts';
+import type { RecentFrames } from './agent-status.ts';
 
 const DETECTIONS_KEPT = 20;
+/** Reports of the last minute; one comes each second. */
+const RECENT_REPORTS_MAX = 60;
+const MICROSECONDS = 1e6;
 
 export interface InterfaceTotals {
   readonly interfaceName: string;
@@ -14,6 +21,7 @@ export interface InterfaceTotals {
   framesDropped: number;
   framesTruncated: number;
   bytesSeen: number;
+  framesDuplicate: number;
   /** Serial lines only. */
   bytesNotFramed?: number;
   bytesMissed?: number;
@@ -24,7 +32,8 @@ export interface InterfaceTotals {
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-const NO_TRAFFIC: TrafficCounts = {
+/** All counts at zero. */
+export const NO_TRAFFIC: TrafficCounts = {
   frames: 0,
   bytes: 0,
   bytesMissed: 0,
@@ -51,6 +60,8 @@ export class RunningTotals {
   tables: readonly TableUse[] = [];
   /** Newest last, at most DETECTIONS_KEPT. */
   readonly detections: DetectionChange[] = [];
+  /** Oldest first. */
+  readonly #recent: Pick<IntervalReport, 'fromUs' | 'toUs' | 'traffic' | 'coverage'>[] = [];
 
   add(report: IntervalReport): void {
     this.reports++;
@@ -58,6 +69,9 @@ export class RunningTotals {
     this.observations += report.observations.length;
     this.observationsFolded += report.observationsFolded;
     this.tables = report.tables;
+    const { fromUs, toUs, traffic, coverage } = report;
+    this.#recent.push({ fromUs, toUs, traffic, coverage });
+    if (this.#recent.length > RECENT_REPORTS_MAX) this.#recent.shift();
     for (const key of trafficKeys()) this.traffic[key] += report.traffic[key];
     for (const coverage of report.coverage) {
       const totals = this.#interface(coverage.interfaceName);
@@ -65,6 +79,7 @@ export class RunningTotals {
       totals.framesDropped += coverage.framesDropped;
       totals.framesTruncated += coverage.framesTruncated;
       totals.bytesSeen += coverage.bytesSeen;
+      totals.framesDuplicate += coverage.framesDuplicate ?? 0;
       totals.linkUp = coverage.linkUp;
       if (coverage.bytesNotFramed !== undefined) {
         totals.bytesNotFramed = (totals.bytesNotFramed ?? 0) + coverage.bytesNotFramed;
@@ -85,6 +100,32 @@ export class RunningTotals {
     return sum;
   }
 
+  /** Traffic of the last minute; undefined before the first report. */
+  get recentTraffic(): { readonly seconds: number; readonly traffic: TrafficCounts } | undefined {
+    if (this.#recent.length === 0) return undefined;
+    const traffic: Mutable<TrafficCounts> = { ...NO_TRAFFIC };
+    let microseconds = 0;
+    for (const report of this.#recent) {
+      microseconds += report.toUs - report.fromUs;
+      for (const key of trafficKeys()) traffic[key] += report.traffic[key];
+    }
+    return { seconds: Math.round(microseconds / MICROSECONDS), traffic };
+  }
+
+  /** Frames of one interface in the last minute. */
+  recentFrames(interfaceName: string): RecentFrames {
+    const sum = { framesSeen: 0, framesDropped: 0, framesTruncated: 0, framesDuplicate: 0 };
+    for (const { coverage } of this.#recent) {
+      const each = coverage.find((other) => other.interfaceName === interfaceName);
+      if (each === undefined) continue;
+      sum.framesSeen += each.framesSeen;
+      sum.framesDropped += each.framesDropped;
+      sum.framesTruncated += each.framesTruncated;
+      sum.framesDuplicate += each.framesDuplicate ?? 0;
+    }
+    return sum;
+  }
+
   #interface(interfaceName: string): InterfaceTotals {
     let totals = this.interfaces.get(interfaceName);
     if (totals === undefined) {
@@ -94,6 +135,7 @@ export class RunningTotals {
         framesDropped: 0,
         framesTruncated: 0,
         bytesSeen: 0,
+        framesDuplicate: 0,
         linkUp: true,
         lastFrameUs: 0,
       };

@@ -13,16 +13,19 @@ export function statusText(status: AgentStatus): string {
     `agent      ${status.agentId ?? 'no identity yet'}, ${mib(status.residentBytes)} of memory`,
     captureLine(status),
     ...status.interfaces.map(interfaceLine),
+    ...tapLines(status),
     `protocols  ${traffic.modbusTransactions} Modbus transactions ` +
       `(${traffic.modbusExceptions} exceptions), ${traffic.opcuaTransactions} OPC UA transactions`,
     `not seen   ${traffic.bytesMissed} bytes missed in ${traffic.gaps} gaps, ` +
       `${malformed} malformed, ${traffic.opcuaEncryptedMessages} encrypted`,
     `kept       ${status.observations} observations ` +
       `(${status.observationsFolded} folded into counts)`,
-    `buffer     ${mib(buffer.databaseBytes)} of ${mib(buffer.quotaBytes)}` +
+    `buffer     ${mib(buffer.databaseBytes)} of ${mib(buffer.quotaBytes)}, ` +
+      `${mib(buffer.bytesWrittenToday ?? 0)} written today` +
       (buffer.fault ? `   FAULT ${buffer.fault.code}` : ''),
     ...(buffer.fault ? [`           ${escapeText(buffer.fault.problem)}`] : []),
     ...uplinkLines(status.uplink),
+    ...advisoryLines(status),
     ...alertLines(status),
   ];
   return `${lines.join('\n')}\n`;
@@ -37,6 +40,12 @@ function interfaceLine(each: InterfaceStatus): string {
   );
 }
 
+/** Pairs of a tap may be out of order then: the gateway is late, or one port stamps oddly. */
+function tapLines({ tables }: AgentStatus): string[] {
+  const unmerged = tables.find(({ table }) => table === 'tapBlocks')?.evicted ?? 0;
+  return unmerged === 0 ? [] : [`           ${unmerged} blocks of the tap left unmerged`];
+}
+
 /** A serial line loses bytes, not frames. */
 function lostText(each: InterfaceStatus): string {
   if (each.bytesNotFramed === undefined) {
@@ -46,7 +55,8 @@ function lostText(each: InterfaceStatus): string {
 }
 
 function captureLine(status: AgentStatus): string {
-  const restarts = status.workerRestarts === 0 ? '' : `, restarted ${status.workerRestarts} times`;
+  const restarts =
+    status.workerRestarts === 0 ? '' : `, restarted ${timesText(status.workerRestarts)}`;
   const fault = status.captureFault === undefined ? '' : ` (${status.captureFault.code})`;
   return `capture    ${status.isCapturing ? 'running' : `STOPPED${fault}`}${restarts}`;
 }
@@ -68,6 +78,24 @@ function uplinkLines(uplink: UplinkStatus | undefined): string[] {
   ];
 }
 
+/** Only what is current; the one that applies here first. */
+function advisoryLines({ advisories = [] }: AgentStatus): string[] {
+  const current = advisories
+    .filter(({ isExpired }) => !isExpired)
+    .toSorted(
+      (a, b) => Number(b.applicability === 'seenHere') - Number(a.applicability === 'seenHere'),
+    );
+  if (current.length === 0) return [];
+  return [
+    `advisories ${current.length} of the hub ("fieldtap advisories" shows the advice):`,
+    ...current.slice(0, 5).map(({ advisoryId, headline, applicability, acknowledged }) => {
+      const here = applicability === 'seenHere' ? 'SEEN HERE' : 'not seen here';
+      const read = acknowledged === undefined ? 'not acknowledged' : 'acknowledged';
+      return `  ${escapeText(advisoryId)}  ${escapeText(headline)} (${here}, ${read})`;
+    }),
+  ];
+}
+
 function alertLines(status: AgentStatus): string[] {
   if (status.alerts.length === 0) return ['alerts     none'];
   return [
@@ -78,9 +106,14 @@ function alertLines(status: AgentStatus): string[] {
       .map(
         (alert) =>
           `  ${alert.severity.padEnd(9)}${alert.code}  ${escapeText(alert.title)} ` +
-          `(${new Date(alert.lastSeenUs / 1000).toISOString()}, ${alert.occurrencesCount} times)`,
+          `(${new Date(alert.lastSeenUs / 1000).toISOString()}, ` +
+          `${timesText(alert.occurrencesCount)})`,
       ),
   ];
+}
+
+function timesText(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
 }
 
 function span(seconds: number): string {

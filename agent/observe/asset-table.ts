@@ -1,76 +1,120 @@
 /**
- * What is there: one asset per address that spoke or answered, with what it told about itself. A
- * first form: units become devices of their own when a server answered for more than one.
+ * What is there: one row per address that spoke, answered or claimed itself, with what is known of
+ * it, and the units behind it. `asset-list.ts` makes devices of the rows.
  */
 import type { Endpoint, FlowFacts, Protocol } from '../../protocols/flow.ts';
+import type { ConversationCounts } from '../../protocols/interval-report.ts';
+import type { ArpClaim } from '../../protocols/link/arp.ts';
+import type { LldpNeighbor } from '../../protocols/link/lldp.ts';
+import { AssetFacts, FactBudget, type FactValue } from './asset-facts.ts';
+import { type Asset, listAssets, type UnitSeen } from './asset-list.ts';
+import { MacTable } from './mac-table.ts';
+import type { MacVendor } from './mac-vendor.ts';
 
 /** Addresses kept. Once full, further ones are only counted. */
-export const ASSETS_MAX = 4096;
-/** Facts of one asset; a device that changes its name each second must not make us grow. */
-export const FACTS_PER_ASSET_MAX = 32;
-/** Facts of all assets together. */
-export const FACTS_MAX = 16_384;
-const FACT_CHARACTERS_MAX = 256;
+export const ASSETS_MAX = 10_240;
+/** Units of all addresses together. */
+export const UNITS_MAX = 16_384;
+export { FACTS_MAX } from './asset-facts.ts';
+export type { Asset, UnitSeen } from './asset-list.ts';
 
-export interface AssetFact {
-  readonly name: string;
-  /** From the wire, not escaped. */
-  readonly value: string | number;
-  /** Where it was read: `opcua.GetEndpoints`, `traffic`. */
-  readonly source: string;
-  readonly firstSeenUs: number;
-  readonly lastSeenUs: number;
-  /** 0..1 */
-  readonly confidence: number;
+const NO_UNIT_FACTS: AssetRow['unitFacts'] = new Map();
+const NO_UNITS: AssetRow['units'] = new Map();
+const NOTHING: ReadonlyMap<string, number> = new Map();
+/** What the loopback interface has. */
+const NO_MAC = '00:00:00:00:00:00';
+/** Unit ids that mean the server itself (TCP guide 4.4.1.2). */
+const OWN_UNIT_IDS: readonly number[] = [0, 255];
+
+export interface SeenUnit {
+  firstSeenUs: number;
+  lastSeenUs: number;
 }
 
-export type AssetRole = 'client' | 'server';
-
-/** FIELDS.md section 0. */
-export interface Asset {
-  readonly assetId: string;
-  readonly addresses: readonly string[];
-  readonly macAddress?: string;
-  readonly unitId?: number;
-  readonly roles: readonly AssetRole[];
-  readonly facts: readonly AssetFact[];
-  readonly firstSeenUs: number;
-  readonly lastSeenUs: number;
-}
-
-interface AssetRow {
+export interface AssetRow {
   readonly address: string;
-  macAddress: string | undefined;
   isClient: boolean;
   isServer: boolean;
-  readonly firstSeenUs: number;
-  readonly facts: Facts;
+  /** The MAC address seen last, and how often it changed. */
+  macAddress: string | undefined;
+  macChanges: number;
+  formerMacAddress: string | undefined;
+  firstSeenUs: number;
+  lastSeenUs: number;
+  readonly facts: AssetFacts;
   /** What devices behind this address told about themselves. */
-  readonly unitFacts: Map<number, Facts>;
-}
-
-type Facts = Map<string, { -readonly [Key in keyof AssetFact]: AssetFact[Key] }>;
-
-/** A unit id that answered behind an address, as the conversations know it. */
-export interface UnitSeen {
-  readonly address: string;
-  readonly unitId: number;
-  readonly firstSeenUs: number;
-  readonly lastSeenUs: number;
+  unitFacts: ReadonlyMap<number, AssetFacts>;
+  units: ReadonlyMap<number, SeenUnit>;
+  isChanged: boolean;
+  /** Not saved yet. */
+  isNew: boolean;
+  /** Not told yet. */
+  isUntold: boolean;
+  savedUs: number;
 }
 
 export class AssetTable {
+  readonly budget = new FactBudget();
+  readonly macs = new MacTable(this.budget);
   readonly #rows = new Map<string, AssetRow>();
+  /** Names the maker of a MAC address; set once the table is loaded. */
+  macVendor: MacVendor | undefined;
   refusedCount = 0;
-  factsRefusedCount = 0;
-  #factsCount = 0;
+  unitsRefusedCount = 0;
+  #unitsUsed = 0;
+  /** Rows that changed since `takeTouched`. */
+  #touched = new Set<AssetRow>();
 
   get used(): number {
     return this.#rows.size;
   }
 
+  get unitsUsed(): number {
+    return this.#unitsUsed;
+  }
+
   get factsUsed(): number {
-    return this.#factsCount;
+    return this.budget.used;
+  }
+
+  get factsRefusedCount(): number {
+    return this.budget.refusedCount;
+  }
+
+  rows(): Iterable<AssetRow> {
+    return this.#rows.values();
+  }
+
+  get(address: string): AssetRow | undefined {
+    return this.#rows.get(address);
+  }
+
+  /** At most `rowsMax` rows that changed since they were taken last, new ones first. */
+  takeTouched(rowsMax: number): readonly AssetRow[] {
+    if (this.#touched.size === 0) return [];
+    const all = [...this.#touched];
+    const rows = all.filter(({ isUntold }) => isUntold).slice(0, rowsMax);
+    rows.push(...all.filter(({ isUntold }) => !isUntold).slice(0, rowsMax - rows.length));
+    for (const row of rows) {
+      this.#touched.delete(row);
+      row.isUntold = false;
+    }
+    return rows;
+  }
+
+  /** The row has something to be told and saved. */
+  touch(row: AssetRow): void {
+    row.isChanged = true;
+    this.#touched.add(row);
+  }
+
+  /** Nothing is to be told of what is known of that address now. */
+  forgetTouched(address: string): AssetRow | undefined {
+    const row = this.#rows.get(address);
+    if (row === undefined) return undefined;
+    row.isUntold = false;
+    this.#touched.delete(row);
+    return row;
   }
 
   /** Both ends of a new conversation; returns which of the two had not been seen before. */
@@ -80,11 +124,57 @@ export class AssetTable {
     return { client, server };
   }
 
+  /** A new flow, perhaps of known addresses: which MAC addresses they have now. */
+  seeFlow({ client, server }: FlowFacts, timeUs: number): void {
+    for (const { ipAddress, macAddress } of [client, server]) {
+      if (macAddress === undefined || macAddress === NO_MAC) continue;
+      this.macs.sawTraffic(macAddress, ipAddress, timeUs);
+      const row = this.#rows.get(ipAddress);
+      if (row !== undefined) this.#hasMac(row, macAddress);
+    }
+  }
+
+  /** ARP: a device that perhaps speaks no protocol of ours. */
+  claim({ macAddress, ipAddress, isReply }: ArpClaim, timeUs: number): void {
+    this.macs.sawClaim(macAddress, ipAddress, timeUs);
+    const row = this.row(ipAddress, timeUs);
+    if (row === undefined) return;
+    this.#hasMac(row, macAddress);
+    const seen = { firstSeenUs: timeUs, lastSeenUs: timeUs };
+    const source = isReply ? 'arp.reply' : 'arp.request';
+    this.#add(row, { name: 'macAddress', value: macAddress, source, ...seen, confidence: 1 });
+    row.lastSeenUs = Math.max(row.lastSeenUs, timeUs);
+  }
+
+  /** LLDP: what a device tells its neighbour; `macAddress` sent the frame. */
+  neighbor(macAddress: string, neighbor: LldpNeighbor, timeUs: number): void {
+    const mac = this.macs.row(neighbor.chassisMacAddress ?? macAddress, timeUs);
+    if (mac === undefined) return;
+    const { capabilities, chassisMacAddress: _, ...texts } = neighbor;
+    const told = { ...texts, ...(capabilities && { capabilities: capabilities.join(' ') }) };
+    for (const [name, value] of Object.entries(told)) {
+      const fact = { name, value, source: 'lldp', firstSeenUs: timeUs, lastSeenUs: timeUs };
+      if (mac.facts.add({ ...fact, confidence: 1 })) mac.isChanged = true;
+    }
+    if (neighbor.managementAddress !== undefined) {
+      this.macs.sawClaim(mac.macAddress, neighbor.managementAddress, timeUs);
+    }
+  }
+
   /** What a device told about itself. The same fact again only moves `lastSeenUs`. */
-  fact(address: string, name: string, value: unknown, source: string, timeUs: number): void {
+  fact(
+    address: string,
+    name: string,
+    value: unknown,
+    source: string,
+    timeUs: number,
+    confidence = 1,
+  ): void {
     if (typeof value !== 'string' && typeof value !== 'number') return;
-    if (value === '') return;
-    this.#addFact(this.#rows.get(address)?.facts, name, value, source, timeUs, 1);
+    const row = this.#rows.get(address);
+    if (row === undefined) return;
+    const seen = { firstSeenUs: timeUs, lastSeenUs: timeUs };
+    this.#add(row, { name, value, source, ...seen, confidence });
   }
 
   /** The same of one device behind an address: a unit identifier is one byte. */
@@ -92,142 +182,138 @@ export class AssetTable {
     address: string,
     unitId: number,
     name: string,
-    value: string | number,
+    value: FactValue,
     source: string,
     timeUs: number,
+    confidence = 1,
   ): void {
     const row = this.#rows.get(address);
-    if (row === undefined || value === '') return;
+    if (row === undefined) return;
+    const seen = { firstSeenUs: timeUs, lastSeenUs: timeUs };
+    if (this.unitFacts(row, unitId).add({ name, value, source, ...seen, confidence })) {
+      this.touch(row);
+    }
+  }
+
+  unitFacts(row: AssetRow, unitId: number): AssetFacts {
     let facts = row.unitFacts.get(unitId);
     if (facts === undefined) {
-      facts = new Map();
-      row.unitFacts.set(unitId, facts);
+      facts = new AssetFacts(this.budget);
+      row.unitFacts = new Map([...row.unitFacts, [unitId, facts]]);
     }
-    this.#addFact(facts, name, value, source, timeUs, 1);
+    return facts;
+  }
+
+  /** What the conversations of an interval tell: who was heard, and which units answered. */
+  heard(conversations: readonly ConversationCounts[]): void {
+    for (const counts of conversations) {
+      const { clientIpAddress, serverIpAddress, unitId, lastSeenUs, firstSeenUs } = counts;
+      for (const address of [clientIpAddress, serverIpAddress]) {
+        const row = this.#rows.get(address);
+        if (row !== undefined) row.lastSeenUs = Math.max(row.lastSeenUs, lastSeenUs);
+      }
+      if (unitId === undefined || counts.responses === 0) continue;
+      this.unit({ address: serverIpAddress, unitId, firstSeenUs, lastSeenUs });
+    }
+  }
+
+  /** A unit answered behind an address. */
+  unit({ address, unitId, firstSeenUs, lastSeenUs }: UnitSeen): void {
+    const row = this.#rows.get(address);
+    if (row === undefined || OWN_UNIT_IDS.includes(unitId)) return;
+    const known = row.units.get(unitId);
+    if (known !== undefined) {
+      known.firstSeenUs = Math.min(known.firstSeenUs, firstSeenUs);
+      known.lastSeenUs = Math.max(known.lastSeenUs, lastSeenUs);
+      return;
+    }
+    if (this.#unitsUsed >= UNITS_MAX) {
+      this.unitsRefusedCount++;
+      return;
+    }
+    this.#unitsUsed++;
+    row.units = new Map([...row.units, [unitId, { firstSeenUs, lastSeenUs }]]);
+    this.touch(row);
   }
 
   /** All assets; `lastSeen`: when each address was last heard, `units`: who answered behind it. */
-  list(lastSeen: ReadonlyMap<string, number>, units: readonly UnitSeen[]): Asset[] {
-    const unitsOf = new Map<string, Map<number, UnitSeen>>();
-    for (const unit of units) {
-      const known = unitsOf.get(unit.address) ?? new Map<number, UnitSeen>();
-      unitsOf.set(unit.address, known.set(unit.unitId, widest(known.get(unit.unitId), unit)));
+  list(lastSeen: ReadonlyMap<string, number> = NOTHING, units: readonly UnitSeen[] = []): Asset[] {
+    for (const [address, timeUs] of lastSeen) {
+      const row = this.#rows.get(address);
+      if (row !== undefined) row.lastSeenUs = Math.max(row.lastSeenUs, timeUs);
     }
-    const assets: Asset[] = [];
-    for (const row of this.#rows.values()) {
-      const own = [...(unitsOf.get(row.address)?.values() ?? [])];
-      assets.push(describe(row, lastSeen.get(row.address) ?? row.firstSeenUs, own));
-      if (own.length < 2) continue;
-      own.sort((a, b) => a.unitId - b.unitId);
-      for (const unit of own) assets.push(describeUnit(row, unit));
+    for (const unit of units) this.unit(unit);
+    return listAssets(this.#rows, this.macs, this.macVendor);
+  }
+
+  /** The row of an address, made where there is none; undefined: no room. */
+  row(address: string, timeUs: number): AssetRow | undefined {
+    const known = this.#rows.get(address);
+    if (known !== undefined) return known;
+    if (this.#rows.size >= ASSETS_MAX) {
+      this.refusedCount++;
+      return undefined;
     }
-    return assets;
+    const row: AssetRow = {
+      address,
+      isClient: false,
+      isServer: false,
+      macAddress: undefined,
+      macChanges: 0,
+      formerMacAddress: undefined,
+      firstSeenUs: timeUs,
+      lastSeenUs: timeUs,
+      facts: new AssetFacts(this.budget),
+      unitFacts: NO_UNIT_FACTS,
+      units: NO_UNITS,
+      isChanged: true,
+      isNew: true,
+      isUntold: true,
+      savedUs: 0,
+    };
+    this.#rows.set(address, row);
+    this.#touched.add(row);
+    return row;
   }
 
   #seeEnd(
     end: Endpoint,
     protocol: Protocol,
-    role: AssetRole,
+    role: 'client' | 'server',
     flow: FlowFacts,
     timeUs: number,
   ): boolean {
-    let row = this.#rows.get(end.ipAddress);
-    const isNew = row === undefined;
-    if (row === undefined) {
-      if (this.#rows.size >= ASSETS_MAX) {
-        this.refusedCount++;
-        return false;
-      }
-      row = {
-        address: end.ipAddress,
-        macAddress: end.macAddress,
-        isClient: false,
-        isServer: false,
-        firstSeenUs: timeUs,
-        facts: new Map(),
-        unitFacts: new Map(),
-      };
-      this.#rows.set(end.ipAddress, row);
+    const known = this.#rows.get(end.ipAddress);
+    const row = known ?? this.row(end.ipAddress, timeUs);
+    if (row === undefined) return false;
+    const isNew = known === undefined || !(known.isClient || known.isServer);
+    if (end.macAddress !== undefined && end.macAddress !== NO_MAC) {
+      this.#hasMac(row, end.macAddress);
+      this.macs.sawTraffic(end.macAddress, end.ipAddress, timeUs);
     }
-    row.macAddress ??= end.macAddress;
+    if (role === 'client' ? !row.isClient : !row.isServer) this.touch(row);
     if (role === 'client') row.isClient = true;
     else row.isServer = true;
-    this.#addFact(row.facts, 'protocol', protocol, 'traffic', timeUs, flow.roleConfidence);
+    const seen = { source: 'traffic', firstSeenUs: timeUs, lastSeenUs: timeUs };
+    const confidence = flow.roleConfidence;
+    this.#add(row, { name: 'protocol', value: protocol, ...seen, confidence });
     if (role === 'server') {
-      this.#addFact(row.facts, `${protocol}Port`, end.port, 'traffic', timeUs, flow.roleConfidence);
+      this.#add(row, { name: `${protocol}Port`, value: end.port, ...seen, confidence });
     }
     return isNew;
   }
 
-  #addFact(
-    facts: Facts | undefined,
-    name: string,
-    value: string | number,
-    source: string,
-    timeUs: number,
-    confidence: number,
-  ): void {
-    if (facts === undefined) return;
-    const kept = typeof value === 'string' ? value.slice(0, FACT_CHARACTERS_MAX) : value;
-    const key = `${name}=${kept}`;
-    const known = facts.get(key);
-    if (known !== undefined) {
-      known.lastSeenUs = Math.max(known.lastSeenUs, timeUs);
-      known.confidence = Math.max(known.confidence, confidence);
-      return;
-    }
-    if (facts.size >= FACTS_PER_ASSET_MAX || this.#factsCount >= FACTS_MAX) {
-      this.factsRefusedCount++;
-      return;
-    }
-    const seen = { firstSeenUs: timeUs, lastSeenUs: timeUs };
-    this.#factsCount++;
-    facts.set(key, { name, value: kept, source, ...seen, confidence });
+  #add(row: AssetRow, fact: Parameters<AssetFacts['add']>[0]): void {
+    if (row.facts.add(fact)) this.touch(row);
   }
-}
 
-function widest(known: UnitSeen | undefined, unit: UnitSeen): UnitSeen {
-  if (known === undefined) return unit;
-  return {
-    ...unit,
-    firstSeenUs: Math.min(known.firstSeenUs, unit.firstSeenUs),
-    lastSeenUs: Math.max(known.lastSeenUs, unit.lastSeenUs),
-  };
-}
-
-function describe(row: AssetRow, lastSeenUs: number, units: readonly UnitSeen[]): Asset {
-  const roles: AssetRole[] = [];
-  if (row.isClient) roles.push('client');
-  if (row.isServer) roles.push('server');
-  return {
-    assetId: row.address,
-    addresses: [row.address],
-    ...(row.macAddress === undefined ? {} : { macAddress: row.macAddress }),
-    ...(units.length === 1 ? { unitId: units[0].unitId } : {}),
-    roles,
-    facts: [...row.facts.values(), ...(units.length < 2 ? allUnitFacts(row) : [])],
-    firstSeenUs: row.firstSeenUs,
-    lastSeenUs,
-  };
-}
-
-/** A server with one unit is that unit. */
-function allUnitFacts(row: AssetRow): AssetFact[] {
-  return [...row.unitFacts.values()].flatMap((facts) => [...facts.values()]);
-}
-
-/** A device behind a gateway shares the gateway's address; its MAC address is not its own. */
-function describeUnit(row: AssetRow, unit: UnitSeen): Asset {
-  const seen = { firstSeenUs: unit.firstSeenUs, lastSeenUs: unit.lastSeenUs };
-  return {
-    assetId: `${row.address}/${unit.unitId}`,
-    addresses: [row.address],
-    unitId: unit.unitId,
-    roles: ['server'],
-    facts: [
-      { name: 'gatewayAddress', value: row.address, source: 'traffic', ...seen, confidence: 0.8 },
-      ...(row.unitFacts.get(unit.unitId)?.values() ?? []),
-    ],
-    ...seen,
-  };
+  #hasMac(row: AssetRow, macAddress: string): void {
+    if (row.macAddress === macAddress) return;
+    if (row.macAddress !== undefined) {
+      row.macChanges++;
+      row.formerMacAddress = row.macAddress;
+    }
+    row.macAddress = macAddress;
+    this.touch(row);
+  }
 }

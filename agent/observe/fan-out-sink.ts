@@ -54,6 +54,11 @@ export class FanOutSink implements DecodeSink {
     this.#second.overlapDiffers?.(overlap);
   }
 
+  otherFrame(bytes: Uint8Array, sourceMac: number, end: number, timeUs: number): void {
+    this.#first.otherFrame?.(bytes, sourceMac, end, timeUs);
+    this.#second.otherFrame?.(bytes, sourceMac, end, timeUs);
+  }
+
   flowEnded(flow: FlowFacts): void {
     this.#first.flowEnded(flow);
     this.#second.flowEnded(flow);

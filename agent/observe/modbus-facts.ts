@@ -11,6 +11,8 @@ import { exceptionName } from '../../protocols/modbus/exceptions.ts';
 import { ABSENT, byteAt, wordAt } from '../../protocols/modbus/pdu-bytes.ts';
 import { decodeResponsePdu } from '../../protocols/modbus/response.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
+import { UMAS } from '../../protocols/modbus/umas.ts';
+import { readUmasIdentity } from '../../protocols/modbus/umas-identity.ts';
 import type { AssetTable } from './asset-table.ts';
 import type { DetectionCases } from './detection-cases.ts';
 import { MODBUS_ANOMALY_RULES } from './detections/registry.ts';
@@ -19,6 +21,9 @@ import type { ExceptionEdge } from './exception-watch.ts';
 import { type ModbusWritePoint, modbusWritePoint } from './modbus-write.ts';
 import type { ObservationLog } from './observation-log.ts';
 import type { ObservedWrites } from './observed-writes.ts';
+
+/** The form of the answer is known from other open decoders alone. */
+const UMAS_CONFIDENCE = 0.6;
 
 export interface FactsContext {
   readonly log: ObservationLog;
@@ -98,6 +103,10 @@ export class ModbusFacts {
    */
   identify(transaction: ModbusTransaction): void {
     const { flow, unitId, responsePdu, requestPdu, responseTimeUs } = transaction;
+    if (transaction.functionCode === UMAS) {
+      this.#identifyByUmas(transaction);
+      return;
+    }
     const request = requestPdu.length > 0 ? requestPdu : undefined;
     const fields = decodeResponsePdu(responsePdu, request);
     const { assets } = this.#context;
@@ -112,6 +121,16 @@ export class ModbusFacts {
     tell('serverId', fields.serverId, 'modbus.reportServerId');
     tell('serverIdText', fields.serverIdText, 'modbus.reportServerId');
     tell('runIndicatorStatus', fields.runIndicatorStatus, 'modbus.reportServerId');
+  }
+
+  /** What a controller of Schneider Electric says of itself; the form is not published. */
+  #identifyByUmas({ flow, unitId, requestPdu, responsePdu, responseTimeUs }: ModbusTransaction) {
+    const told = readUmasIdentity(requestPdu, responsePdu);
+    for (const [name, value] of Object.entries(told ?? {})) {
+      const { assets } = this.#context;
+      const address = flow.server.ipAddress;
+      assets.unitFact(address, unitId, name, value, 'modbus.umas', responseTimeUs, UMAS_CONFIDENCE);
+    }
   }
 
   detect(transaction: ModbusTransaction, recordId: string): void {
@@ -129,7 +148,11 @@ export class ModbusFacts {
 
 /** Functions that ask who the device is. */
 export function isIdentifying(functionCode: number): boolean {
-  return functionCode === ENCAPSULATED_INTERFACE || functionCode === REPORT_SERVER_ID;
+  return (
+    functionCode === ENCAPSULATED_INTERFACE ||
+    functionCode === REPORT_SERVER_ID ||
+    functionCode === UMAS
+  );
 }
 
 /** Answers that tell who the device is. */

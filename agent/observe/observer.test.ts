@@ -249,6 +249,7 @@ test('an asset has its address, MAC address, protocol and port, and is heard las
     [
       ['protocol', 'modbus'],
       ['modbusPort', 1502],
+      ['macAddress', '00:80:f4:01:02:03'],
     ],
   );
 });

@@ -12,19 +12,20 @@ import type {
 import type { Digest } from '../../protocols/decoded.ts';
 import type { FlowFacts } from '../../protocols/flow.ts';
 import type { FrameEvidence } from '../../protocols/frame-block.ts';
-import type {
-  ConversationCounts,
-  Detection,
-  InterfaceCoverage,
-  IntervalReport,
-  Observation,
-  ObservationKind,
+import {
+  CONVERSATIONS_PER_REPORT_MAX,
+  type ConversationCounts,
+  type Detection,
+  type InterfaceCoverage,
+  type IntervalReport,
+  type Observation,
+  type ObservationKind,
 } from '../../protocols/interval-report.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import { isBad } from '../../protocols/opcua/status-code.ts';
 import type { OpcuaTransaction, OpcuaTransportMessage } from '../../protocols/opcua/transaction.ts';
 import { type Asset, AssetTable } from './asset-table.ts';
-import { addressesOf, listConversations } from './conversation-report.ts';
+import { addressesOf, type ConversationList, listConversations } from './conversation-report.ts';
 import {
   CONVERSATIONS_MAX,
   ConversationTable,
@@ -33,6 +34,7 @@ import {
 } from './conversation-table.ts';
 import { DetectionCases } from './detection-cases.ts';
 import { ExceptionWatch } from './exception-watch.ts';
+import type { Knowledge } from './knowledge.ts';
 import { MalformedWatch } from './malformed-watch.ts';
 import { isIdentification, isIdentifying, ModbusFacts } from './modbus-facts.ts';
 import { ObservationLog } from './observation-log.ts';
@@ -52,6 +54,8 @@ export interface ObservedInterface {
 export interface ObserverOptions {
   /** By the `interfaceIndex` of flows; empty where frames come from a file. */
   readonly interfaces: readonly ObservedInterface[];
+  /** What is known beyond the interval, fed beside the observer; it takes its conversations. */
+  readonly knowledge?: Knowledge;
 }
 
 /** Everything since start; what `replay --summary json` prints. */
@@ -84,7 +88,8 @@ for (let code = 0; code < TELLING_FUNCTIONS.length; code++) {
 export class Observer implements DecodeSink {
   readonly #interfaces: readonly ObservedInterface[];
   readonly #table = new ConversationTable();
-  readonly #assets = new AssetTable();
+  readonly #assets: AssetTable;
+  readonly #knowledge: Knowledge | undefined;
   readonly #exceptions = new ExceptionWatch();
   readonly #malformed = new MalformedWatch();
   readonly #log = new ObservationLog();
@@ -103,6 +108,8 @@ export class Observer implements DecodeSink {
 
   constructor(options: ObserverOptions, digest: Digest, evidence?: FrameEvidence) {
     this.#interfaces = options.interfaces;
+    this.#knowledge = options.knowledge;
+    this.#assets = options.knowledge?.assets ?? new AssetTable();
     this.#cases = new DetectionCases(digest);
     const context = {
       log: this.#log,
@@ -216,7 +223,9 @@ export class Observer implements DecodeSink {
     decode: DecodeCounters,
   ): IntervalReport {
     const traffic = trafficOf(decode, this.#modbusTransactions, this.#opcuaTransactions);
-    const { conversations, folded } = listConversations(this.#table, 'interval', SERVICE_NAMES);
+    const { conversations, folded } = this.#conversations(toUs);
+    const told = this.#knowledge?.honesty.observe({ fromUs, toUs, coverage });
+    for (const observation of told ?? []) this.#log.add(observation);
     const { observations, folded: observationsFolded } = this.#log.take();
     const report: IntervalReport = {
       reportNumber: this.#reportNumber,
@@ -229,7 +238,10 @@ export class Observer implements DecodeSink {
       observations,
       observationsFolded,
       detections: this.#cases.take(),
-      tables: tableUses(decode, this.#table, this.#assets, this.#cases),
+      tables: [
+        ...tableUses(decode, this.#table, this.#assets, this.#cases),
+        ...(this.#knowledge?.tables() ?? []),
+      ],
     };
     this.#reported = traffic;
     this.#table.endInterval();
@@ -237,6 +249,14 @@ export class Observer implements DecodeSink {
     this.#reportNumber++;
     this.#recordNumber = 0;
     return report;
+  }
+
+  /** The busiest of the interval; knowledge gets all of them. */
+  #conversations(toUs: number): ConversationList {
+    const all = listConversations(this.#table, 'interval', SERVICE_NAMES, CONVERSATIONS_MAX);
+    this.#knowledge?.endInterval(all.conversations, toUs);
+    const conversations = all.conversations.slice(0, CONVERSATIONS_PER_REPORT_MAX);
+    return { conversations, folded: all.folded + all.conversations.length - conversations.length };
   }
 
   totals(): ObserverTotals {

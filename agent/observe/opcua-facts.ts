@@ -4,6 +4,7 @@
  */
 import type { FlowFacts } from '../../protocols/flow.ts';
 import type { Observation, ObservationKind } from '../../protocols/interval-report.ts';
+import type { SeenCertificate } from '../../protocols/opcua/certificate.ts';
 import { activateSessionFacts, secretSpans } from '../../protocols/opcua/secret-spans.ts';
 import { decodeRequest, decodeResponse } from '../../protocols/opcua/service-body.ts';
 import { statusCodeName } from '../../protocols/opcua/status-code.ts';
@@ -64,6 +65,9 @@ export class OpcuaFacts {
         break;
       case 'GetEndpoints':
         this.#seeEndpoints(transaction);
+        break;
+      case 'FindServers':
+        if (transaction.response.present) this.#seeServers(transaction);
         break;
       default:
     }
@@ -147,11 +151,10 @@ export class OpcuaFacts {
     const client = flow.client.ipAddress;
     const source = 'opcua.CreateSession';
     this.#tellApplication(client, asked?.clientDescription, source, request.timeUs);
-    const thumbprint = asked?.clientCertificate?.sha256Thumbprint;
-    this.#tell(client, 'certificateSha256', thumbprint, source, request.timeUs);
+    this.#tellCertificate(client, asked?.clientCertificate, source, request.timeUs);
     const answer = decodeResponse('CreateSession', response.body, digest);
-    const shown = answer?.serverCertificate?.sha256Thumbprint;
-    this.#tell(flow.server.ipAddress, 'certificateSha256', shown, source, response.timeUs);
+    const address = flow.server.ipAddress;
+    this.#tellCertificate(address, answer?.serverCertificate, source, response.timeUs);
     const server = answer?.serverEndpoints?.[0]?.server;
     this.#tellApplication(flow.server.ipAddress, server, source, response.timeUs);
   }
@@ -164,12 +167,34 @@ export class OpcuaFacts {
     for (const endpoint of answer?.endpoints ?? []) {
       const { server, serverCertificate, securityMode, securityPolicyUri } = endpoint;
       this.#tellApplication(address, server, source, response.timeUs);
-      const thumbprint = serverCertificate?.sha256Thumbprint;
-      this.#tell(address, 'certificateSha256', thumbprint, source, response.timeUs);
+      this.#tellCertificate(address, serverCertificate, source, response.timeUs);
       if (securityMode === undefined) continue;
       const policy = securityPolicyUri?.split('#')[1] ?? securityPolicyUri ?? 'unknown';
       this.#tell(address, 'offersSecurity', `${securityMode} ${policy}`, source, response.timeUs);
     }
+  }
+
+  /** Who a certificate was made for, and until when it holds. */
+  #tellCertificate(
+    address: string,
+    certificate: SeenCertificate | undefined,
+    source: string,
+    timeUs: number,
+  ): void {
+    if (certificate === undefined) return;
+    const { sha256Thumbprint, subject, notAfter } = certificate;
+    this.#tell(address, 'certificateSha256', sha256Thumbprint, source, timeUs);
+    this.#tell(address, 'certificateSubject', subject, source, timeUs);
+    this.#tell(address, 'certificateNotAfter', notAfter, source, timeUs);
+  }
+
+  #seeServers({ response, flow }: OpcuaTransaction): void {
+    const answer = decodeResponse('FindServers', response.body, this.#context.digest);
+    const source = 'opcua.FindServers';
+    // A discovery server tells of others too: only what is alone is about itself.
+    const [server, ...others] = answer?.servers ?? [];
+    if (others.length > 0) return;
+    this.#tellApplication(flow.server.ipAddress, server, source, response.timeUs);
   }
 
   #tellApplication(

@@ -35,7 +35,7 @@ export const SHARED_BYTES = 8;
 const REPORTS = 2;
 const LOOK_MS = 2;
 
-// The tests start this file with exactly these settings (capture-host.test.ts).
+// The tests start this file with exactly these settings (capture-host.slow.test.ts).
 if (!isMainThread) live(workerData as FakeSettings);
 
 function live({ lives, shared }: FakeSettings): void {

@@ -1,9 +1,11 @@
 /**
  * Who this agent is and whom it believes: the files of `uplink.credentials`.
  *
- *    agent-key.pem      Ed25519, PKCS #8, mode 0600; made on first start, signs every message
+ *    agent-key.pem      PKCS #8, mode 0600; Ed25519, made on first start, or a P-256 key of an own
+ *                       making (ES256); signs every message
  *    agent.json         {agentId, keyNumber, algorithm, publicKeyHex}: what a hub needs to enrol it
  *    receipt-key.json   {hubId, keyNumber, algorithm, publicKeyHex}: from the hub; signs receipts
+ *    advisory-key.json  the same for advisories; without it none is believed
  *    ca.pem client-cert.pem client-key.pem   for mqtts:// (the certificate's CN is the agentId)
  */
 import {
@@ -25,10 +27,12 @@ import {
 } from '../../protocols/uplink/signature.ts';
 import { writeWhole } from '../platform/durable-file.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
+import { credentialPath } from '../platform/service-credentials.ts';
 
 export const AGENT_KEY_FILE = 'agent-key.pem';
 export const AGENT_FACTS_FILE = 'agent.json';
 export const RECEIPT_KEY_FILE = 'receipt-key.json';
+export const ADVISORY_KEY_FILE = 'advisory-key.json';
 export const TLS_FILES = {
   authority: 'ca.pem',
   certificate: 'client-cert.pem',
@@ -52,7 +56,7 @@ export interface TlsCredentials {
 
 /** Opens the agent's key in `folder`, or makes it on first start. Throws OperatorFault. */
 export function openAgentIdentity(folder: string): AgentIdentity {
-  const path = join(folder, AGENT_KEY_FILE);
+  const path = credentialPath(folder, AGENT_KEY_FILE);
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (!existsSync(path)) {
@@ -60,7 +64,7 @@ export function openAgentIdentity(folder: string): AgentIdentity {
       writeWhole(path, String(privateKey.export({ format: 'pem', type: 'pkcs8' })), 0o600);
     }
     const privateKey = createPrivateKey(readFileSync(path));
-    const identity = identityOf(privateKey);
+    const identity = identityOf(privateKey, readFacts(folder));
     writeFacts(folder, identity);
     return identity;
   } catch (cause) {
@@ -88,10 +92,28 @@ export function loadReceiptKey(folder: string): KeyLookup {
   return (keyId) => (keyId.signerId === hubId && keyId.keyNumber === keyNumber ? key : undefined);
 }
 
+/** The hub's advisory key; undefined where this agent was enrolled without one. */
+export function loadAdvisoryKey(folder: string): KeyLookup | undefined {
+  const path = join(folder, ADVISORY_KEY_FILE);
+  if (!existsSync(path)) return undefined;
+  try {
+    const { hubId, keyNumber, key } = receiptKeyOf(JSON.parse(readFileSync(path, 'utf8'))) ?? {};
+    if (key === undefined) throw new Error('it is not the file a hub gives out');
+    return (keyId) => (keyId.signerId === hubId && keyId.keyNumber === keyNumber ? key : undefined);
+  } catch (cause) {
+    throw new OperatorFault({
+      code: 'UPLINK_ADVISORY_KEY_UNUSABLE',
+      problem: `The hub's advisory key "${path}" can't be used (${messageOf(cause)}).`,
+      remedy: 'Copy advisory-key.json from the hub again, or remove it: no advisory is shown then.',
+      cause,
+    });
+  }
+}
+
 /** The files for mutual TLS. Throws OperatorFault that names the first missing one. */
 export function loadTlsCredentials(folder: string): TlsCredentials {
   const read = (file: string): Uint8Array => {
-    const path = join(folder, file);
+    const path = credentialPath(folder, file);
     try {
       return readFileSync(path);
     } catch (cause) {
@@ -110,10 +132,42 @@ export function loadTlsCredentials(folder: string): TlsCredentials {
   };
 }
 
-function identityOf(privateKey: KeyObject): AgentIdentity {
-  const agentId = agentIdOf(rawPublicKey(createPublicKey(privateKey)));
-  const keyId = { signerId: agentId, keyNumber: FIRST_KEY_NUMBER };
-  return { agentId, signer: keyObjectSigner(keyId, privateKey) };
+/** After a rotation the facts say which agent this key belongs to, and its number. */
+function identityOf(privateKey: KeyObject, facts: AgentFacts | undefined): AgentIdentity {
+  const publicKey = rawPublicKey(createPublicKey(privateKey));
+  const own = { agentId: agentIdOf(publicKey), keyNumber: FIRST_KEY_NUMBER };
+  const isKnown = facts?.publicKeyHex === Buffer.from(publicKey).toString('hex');
+  if (facts !== undefined && !isKnown && facts.keyNumber > FIRST_KEY_NUMBER) {
+    throw new Error(`${AGENT_FACTS_FILE} is about another key`);
+  }
+  const { agentId, keyNumber } = facts !== undefined && isKnown ? facts : own;
+  if (keyNumber === FIRST_KEY_NUMBER && agentId !== own.agentId) {
+    throw new Error(`${AGENT_FACTS_FILE} names another agent`);
+  }
+  return { agentId, signer: keyObjectSigner({ signerId: agentId, keyNumber }, privateKey) };
+}
+
+interface AgentFacts {
+  readonly agentId: string;
+  readonly keyNumber: number;
+  readonly publicKeyHex: string;
+}
+
+/** Undefined where there are none yet; throws for a file that isn't ours. */
+function readFacts(folder: string): AgentFacts | undefined {
+  const path = join(folder, AGENT_FACTS_FILE);
+  if (!existsSync(path)) return undefined;
+  const facts: unknown = JSON.parse(readFileSync(path, 'utf8'));
+  if (typeof facts === 'object' && facts !== null && 'agentId' in facts) {
+    const { agentId } = facts;
+    const keyNumber = 'keyNumber' in facts ? facts.keyNumber : FIRST_KEY_NUMBER;
+    const publicKeyHex = 'publicKeyHex' in facts ? facts.publicKeyHex : '';
+    const isNumber = typeof keyNumber === 'number' && Number.isSafeInteger(keyNumber);
+    if (typeof agentId === 'string' && isAgentId(agentId) && isNumber && keyNumber >= 1) {
+      return { agentId, keyNumber, publicKeyHex: String(publicKeyHex) };
+    }
+  }
+  throw new Error(`${AGENT_FACTS_FILE} is not what this agent has written`);
 }
 
 /** Written once; the hub's registry reads the same shape. */

@@ -14,6 +14,7 @@ export interface LinkKeeperOptions {
   readonly onUp: (facts: LinkFacts) => void;
   readonly onDown: () => void;
   readonly onMessage: (topic: string, bytes: Uint8Array) => void;
+  readonly onRefused: (fault: OperatorFault) => void;
 }
 
 export class LinkKeeper {
@@ -62,7 +63,7 @@ export class LinkKeeper {
   }
 
   #attempt(): void {
-    const { link, clock, log, onUp, onDown, onMessage } = this.#options;
+    const { link, clock, log, onUp, onDown, onMessage, onRefused } = this.#options;
     link.connect({
       onUp: (facts) => {
         if (this.#isStopped) return;
@@ -82,6 +83,7 @@ export class LinkKeeper {
         this.#cancelAttempt = clock.after(waitMs, () => this.#attempt());
       },
       onMessage,
+      onRefused,
     });
   }
 }

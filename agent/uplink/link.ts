@@ -11,6 +11,8 @@ export interface LinkHandlers {
   /** The attempt failed or the link is gone; called once for each `connect`. */
   onDown(fault: OperatorFault | undefined): void;
   onMessage(topic: string, bytes: Uint8Array): void;
+  /** The broker gives no requests or advisories; the link goes on without them. */
+  onRefused?(fault: OperatorFault): void;
 }
 
 export interface LinkFacts {

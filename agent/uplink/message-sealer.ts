@@ -1,63 +1,105 @@
 /** Content, place in the chain and time become signed bytes: the only place that signs. */
+import { deflateRawSync } from 'node:zlib';
+import type { StatementFacts, TombstoneFacts } from '../../buffer/losses.ts';
 import type { ChainPosition, ChainSigner, EpochFacts } from '../../buffer/outbox.ts';
 import type { DetectionChange } from '../../protocols/interval-report.ts';
-import type { ClockSource, MessageIdentity } from '../../protocols/uplink/messages.ts';
+import { encodeAgentMessage } from '../../protocols/uplink/codec.ts';
+import { keyRotationContent } from '../../protocols/uplink/key-rotation.ts';
+import type {
+  AdvisoryAnswer,
+  AgentMessage,
+  Evidence,
+  MessageIdentity,
+} from '../../protocols/uplink/messages.ts';
 import { sealAgentMessage } from '../../protocols/uplink/open.ts';
 import type { Signer } from '../../protocols/uplink/signature.ts';
-import type { Clock } from '../platform/clock.ts';
 import { alertContent } from './alerts.ts';
 import type { SharingPolicy } from './sharing.ts';
-import type { SummaryContext, SummaryFold } from './summarize.ts';
+import type { SiteTime } from './site-time.ts';
+import type { SummaryContent } from './summarize.ts';
+import type { DeltaContent } from './summary-bases.ts';
 
-/** Longest message that is signed; a summary folds more conversations until it fits. */
-export const MESSAGE_BYTES_MAX = 48 * 1024;
-const CONVERSATIONS_MAX = 500;
+/** Envelope, key id, signature and what the identity adds: docs/wire-format.md section 2. */
+const ENVELOPE_BYTES = 112;
 
-/** Every method is called inside the buffer's transaction. */
+export type AdvisoryAnswerContent = Omit<AdvisoryAnswer, keyof MessageIdentity>;
+export type EvidenceContent = Omit<Evidence, keyof MessageIdentity>;
+
+/** Every method that takes a position is called inside the buffer's transaction. */
 export class MessageSealer implements ChainSigner {
   readonly agentId: string;
-  readonly #signer: Signer;
+  #signer: Signer;
   readonly #policy: SharingPolicy;
-  readonly #clock: Clock;
-  readonly #clockSource: ClockSource;
+  readonly #time: SiteTime;
 
-  constructor(signer: Signer, policy: SharingPolicy, clock: Clock, clockSource: ClockSource) {
+  constructor(signer: Signer, policy: SharingPolicy, time: SiteTime) {
     this.agentId = signer.signerId;
     this.#signer = signer;
     this.#policy = policy;
-    this.#clock = clock;
-    this.#clockSource = clockSource;
+    this.#time = time;
   }
 
   epochBegins(position: ChainPosition, facts: EpochFacts): Uint8Array {
-    return sealAgentMessage(this.#signer, {
-      kind: 'epochBegins',
-      ...this.#identity(position),
-      ...facts,
-    });
+    return this.#seal({ kind: 'epochBegins', ...this.#identity(position), ...facts });
+  }
+
+  tombstone(position: ChainPosition, facts: TombstoneFacts): Uint8Array {
+    return this.#seal({ kind: 'tombstone', ...this.#identity(position), ...facts });
+  }
+
+  statement(position: ChainPosition, facts: StatementFacts): Uint8Array {
+    return this.#seal({ kind: 'statement', ...this.#identity(position), ...facts });
   }
 
   alert(position: ChainPosition, change: DetectionChange): Uint8Array {
     const content = alertContent(change, this.#policy);
-    return sealAgentMessage(this.#signer, { ...content, ...this.#identity(position) });
+    return this.#seal({ ...content, ...this.#identity(position) });
   }
 
-  /** Halves the conversations until the message fits; the rest is in the totals. */
-  summary(position: ChainPosition, fold: SummaryFold, context: SummaryContext): Uint8Array {
-    const identity = this.#identity(position);
-    for (let conversationsMax = CONVERSATIONS_MAX; ; conversationsMax >>= 1) {
-      const content = fold.content(this.#policy, context, conversationsMax);
-      if (content === undefined) throw new Error('an empty fold is not signed');
-      const message = sealAgentMessage(this.#signer, { ...content, ...identity });
-      if (message.byteLength <= MESSAGE_BYTES_MAX || conversationsMax === 0) return message;
-    }
+  summary(position: ChainPosition, content: SummaryContent | DeltaContent): Uint8Array {
+    return this.#seal({ ...content, ...this.#identity(position) });
+  }
+
+  advisoryAnswer(position: ChainPosition, content: AdvisoryAnswerContent): Uint8Array {
+    return this.#seal({ ...content, ...this.#identity(position) });
+  }
+
+  evidence(position: ChainPosition, content: EvidenceContent): Uint8Array {
+    return this.#seal({ ...content, ...this.#identity(position) });
+  }
+
+  /** Signed by the key that is left; call `signWith(newSigner)` once it is on the disk. */
+  keyRotation(position: ChainPosition, newSigner: Signer): Uint8Array {
+    const content = keyRotationContent(newSigner);
+    return this.#seal({ kind: 'keyRotation', ...this.#identity(position), ...content });
+  }
+
+  /** `signer`: of the same agent. */
+  signWith(signer: Signer): void {
+    if (signer.signerId !== this.agentId) throw new RangeError('another agent');
+    this.#signer = signer;
+  }
+
+  /** How long a summary with this content would be, to some bytes. */
+  bytesOf(content: SummaryContent | DeltaContent): number {
+    const identity: MessageIdentity = {
+      agentId: this.agentId,
+      epoch: 2 ** 47,
+      stream: 2,
+      sequence: 2 ** 31,
+      // Hashes don't compress, and neither does this.
+      previousSha256: this.#signer.publicKey.slice(-32),
+      ...this.#time.now(),
+    };
+    const payload = encodeAgentMessage({ ...content, ...identity });
+    return deflateRawSync(payload, { level: 9 }).byteLength + ENVELOPE_BYTES;
+  }
+
+  #seal(message: AgentMessage): Uint8Array {
+    return sealAgentMessage(this.#signer, message);
   }
 
   #identity(position: ChainPosition): MessageIdentity {
-    return {
-      ...position,
-      signedAtMs: this.#clock.wallMs(),
-      clockSource: this.#clockSource,
-    };
+    return { ...position, ...this.#time.now() };
   }
 }

@@ -9,7 +9,12 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Aedes } from 'aedes';
 import { testNeeding } from '../../hil-tests/needs.ts';
-import { receiptTopic, statusTopic, streamTopic } from '../../protocols/uplink/topics.ts';
+import {
+  receiptTopic,
+  requestTopic,
+  statusTopic,
+  streamTopic,
+} from '../../protocols/uplink/topics.ts';
 import type { OperatorFault } from '../platform/operator-fault.ts';
 import type { TlsCredentials } from './credentials.ts';
 import type { PublishOutcome } from './link.ts';
@@ -111,6 +116,40 @@ test('connects, says birth, publishes with QoS 1, hears receipts, and goes witho
       { topic: streamTopic(agentId, 2), payload: 'signed' },
     ]);
     assert.deepEqual(watched.downs, [], 'a close of ours is no fault');
+  });
+});
+
+test('requests and the advisories of the sector are heard; a refusal of those is told, no more', async () => {
+  await withAedes(async (port, broker) => {
+    const asked: string[] = [];
+    broker.authorizeSubscribe = (_client, subscription, done) => {
+      asked.push(subscription.topic);
+      done(null, subscription.topic.endsWith('/all') ? null : subscription);
+    };
+    const faults: (OperatorFault | undefined)[] = [];
+    let isUp = false;
+    const link = new MqttLink({ broker: `mqtt://127.0.0.1:${port}`, agentId, sector: 'water' });
+    link.connect({
+      onUp: () => {
+        isUp = true;
+      },
+      onDown: () => {
+        isUp = false;
+      },
+      onMessage: () => {},
+      onRefused: (fault) => {
+        faults.push(fault);
+      },
+    });
+    await until(() => faults.length > 0, 'the refusal');
+    assert.deepEqual(asked, [
+      receiptTopic(agentId),
+      requestTopic(agentId),
+      'ft/v1/adv/all',
+      'ft/v1/adv/water',
+    ]);
+    assert.deepEqual([isUp, faults[0]?.code], [true, 'UPLINK_BROKER_REFUSED']);
+    await link.close(500);
   });
 });
 

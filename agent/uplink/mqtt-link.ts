@@ -3,9 +3,18 @@
  * are off: it ignores the broker's Receive Maximum, keeps what is published offline in memory, and
  * reconnects with a fixed period (measured: docs/benchmarks).
  */
+import { isIP } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { IClientOptions, MqttClient } from 'mqtt';
+import { SECTOR_ALL } from '../../protocols/uplink/advisory.ts';
 import { encodeStatus, STATUS_BIRTH, STATUS_GONE } from '../../protocols/uplink/status.ts';
-import { receiptTopic, statusTopic } from '../../protocols/uplink/topics.ts';
+import {
+  advisoryTopic,
+  receiptTopic,
+  requestTopic,
+  statusTopic,
+} from '../../protocols/uplink/topics.ts';
+import { distrust } from './broker-trust.ts';
 import type { TlsCredentials } from './credentials.ts';
 import type { LinkHandlers, PublishOutcome, UplinkLink } from './link.ts';
 import { brokerFault, type LinkError, linkFault, publishFault } from './link-faults.ts';
@@ -19,6 +28,7 @@ const INCOMING_RECEIVE_MAXIMUM = 16;
 /** MQTT 5 section 3.2.2.3.3: what an absent Receive Maximum means. */
 const RECEIVE_MAXIMUM_DEFAULT = 65_535;
 const REFUSED = 0x80;
+const MQTTS_PORT = 8883;
 
 export interface MqttLinkOptions {
   /** `mqtts://host:port`, or `mqtt://` to a loopback address. */
@@ -26,6 +36,12 @@ export interface MqttLinkOptions {
   readonly agentId: string;
   /** For mqtts://. */
   readonly tls?: TlsCredentials;
+  /** Advisories of this sector (empty: of none), and those for all, are asked for; absent: none. */
+  readonly sector?: string;
+  /** Key exchange of TLS (profiles.ts); absent: OpenSSL's own list. */
+  readonly keyExchange?: string;
+  /** The lowest possible time, milliseconds, where the clock can't be right; else undefined. */
+  readonly lowestTimeMs?: () => number | undefined;
 }
 
 export class MqttLink implements UplinkLink {
@@ -40,10 +56,15 @@ export class MqttLink implements UplinkLink {
 
   connect(handlers: LinkHandlers): void {
     const attempt = ++this.#attempt;
-    import('mqtt').then(
-      ({ connect }) => {
+    openLibrary().then(
+      ({ connect, MqttClient }) => {
         if (attempt !== this.#attempt) return;
-        const client = connect(this.#options.broker, this.#clientOptions());
+        const lowestMs = this.#options.lowestTimeMs?.();
+        const options = this.#clientOptions();
+        const client =
+          lowestMs === undefined || this.#options.tls === undefined
+            ? connect(this.#options.broker, options)
+            : new MqttClient((to) => this.#streamWithoutClock(lowestMs, to), options);
         this.#client = client;
         this.#listen(client, attempt, handlers);
       },
@@ -86,8 +107,42 @@ export class MqttLink implements UplinkLink {
     });
   }
 
+  /** TLS whose certificates are judged by the lowest possible time instead of the clock. */
+  #streamWithoutClock(lowestMs: number, client: MqttClient): ReturnType<typeof connectTls> {
+    const { broker, tls, keyExchange } = this.#options;
+    const url = new URL(broker);
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const socket = connectTls({
+      host,
+      port: Number(url.port || MQTTS_PORT),
+      ...(isIP(host) === 0 && { servername: host }),
+      ...(tls !== undefined && {
+        ca: Buffer.from(tls.authority),
+        cert: Buffer.from(tls.certificate),
+        key: Buffer.from(tls.key),
+      }),
+      ...(keyExchange !== undefined && { ecdhCurve: keyExchange }),
+      // Judged below, before a byte of the broker is read.
+      rejectUnauthorized: false,
+    });
+    socket.once('secureConnect', () => {
+      const reason = distrust(socket, host, tls?.authority ?? new Uint8Array(), lowestMs);
+      if (reason !== undefined) socket.destroy(new Error(`TLS certificate refused: ${reason}`));
+    });
+    // The library forwards only errors of plain sockets.
+    socket.on('error', (error) => client.emit('error', error));
+    return socket;
+  }
+
+  #otherTopics(): string[] {
+    const { agentId, sector } = this.#options;
+    if (sector === undefined) return [requestTopic(agentId)];
+    const sectors = new Set([SECTOR_ALL, ...(sector === '' ? [] : [sector])]);
+    return [requestTopic(agentId), ...[...sectors].map(advisoryTopic)];
+  }
+
   #clientOptions(): IClientOptions {
-    const { agentId, tls } = this.#options;
+    const { agentId, tls, keyExchange } = this.#options;
     return {
       protocolVersion: 5,
       clientId: agentId,
@@ -108,6 +163,7 @@ export class MqttLink implements UplinkLink {
         qos: 1,
         retain: false,
       },
+      ...(keyExchange !== undefined && { ecdhCurve: keyExchange }),
       ...(tls !== undefined && {
         ca: Buffer.from(tls.authority),
         cert: Buffer.from(tls.certificate),
@@ -157,9 +213,25 @@ export class MqttLink implements UplinkLink {
         const birth = Buffer.from(encodeStatus(STATUS_BIRTH));
         client.publish(statusTopic(agentId), birth, { qos: 1 }, () => {});
         handlers.onUp({ receiveMaximum });
+        this.#subscribeToTheRest(client, handlers);
       });
     });
   }
+
+  /** Requests and advisories: without them the link is still good, and the refusal is told. */
+  #subscribeToTheRest(client: MqttClient, handlers: LinkHandlers): void {
+    const { broker } = this.#options;
+    client.subscribe(this.#otherTopics(), { qos: 1 }, (error, granted) => {
+      // An error of a link that is gone is the link's, and told there.
+      if (!client.connected) return;
+      const code = error === null ? Math.max(0, ...qosOf(granted)) : reasonCodeOf(error) || REFUSED;
+      if (code >= REFUSED) handlers.onRefused?.(brokerFault(broker, code));
+    });
+  }
+}
+
+function qosOf(granted: readonly { readonly qos: number }[] | undefined): number[] {
+  return (granted ?? []).map(({ qos }) => qos);
 }
 
 /** The reason code of MQTT in an error of the library; 0 where there is none. */
@@ -172,4 +244,11 @@ function errorOf(error: Error): LinkError {
   return typeof code === 'string' || typeof code === 'number'
     ? { message: error.message, code }
     : { message: error.message };
+}
+
+/** Loaded with the first attempt; without its table of all 65,536 packet ids, which takes 11 MB. */
+async function openLibrary(): Promise<typeof import('mqtt')> {
+  const [library, { writeToStream }] = await Promise.all([import('mqtt'), import('mqtt-packet')]);
+  writeToStream.cacheNumbers = false;
+  return library;
 }

@@ -1,20 +1,27 @@
 /**
- * Which message goes out next. A window in messages and bytes; alerts first, in a window of their
- * own, so that no backlog delays them; then one fresh summary, then the backlog, oldest first. What
- * got no receipt in time is sent again, the same bytes: a PUBACK is the broker's word, not the
- * hub's.
+ * Which message goes out next. A window in messages and bytes, as wide as two seconds of the link
+ * are; alerts first, in a window of their own, so that no backlog delays them; then one fresh
+ * summary, then evidence that the hub asked for, then the backlog, oldest first. What got no
+ * receipt in time is sent again, the same bytes: a PUBACK is the broker's word, not the hub's.
  */
 import type { PendingMessage } from '../../buffer/outbox.ts';
 import type { SiteBuffer } from '../../buffer/site-buffer.ts';
-import { STREAM_ALERTS, STREAM_SUMMARIES, type Stream } from '../../protocols/uplink/messages.ts';
+import {
+  type ResendRange,
+  STREAM_ALERTS,
+  STREAM_EVIDENCE,
+  STREAM_SUMMARIES,
+  type Stream,
+} from '../../protocols/uplink/messages.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { OperatorFault } from '../platform/operator-fault.ts';
+import type { Goodput } from './goodput.ts';
 import type { UplinkLink } from './link.ts';
 
 export interface WindowSettings {
-  /** Summaries under way to the hub and not receipted. */
+  /** Summaries and evidence under way to the hub and not receipted. */
   readonly messagesMax: number;
-  /** Their bytes together; one message is always allowed. */
+  /** Their bytes together, less on a slow link; one message is always allowed. */
   readonly bytesMax: number;
   /** Wait for a receipt before the first repetition; doubles with each, up to RESEND_MAX_MS. */
   readonly receiptTimeoutMs: number;
@@ -35,12 +42,15 @@ interface UnderWay {
   timesSent: number;
   /** The broker has not answered yet. */
   isUnanswered: boolean;
+  /** The hub has asked for it once more. */
+  isWanted: boolean;
 }
 
 export interface PublisherOptions {
   readonly buffer: SiteBuffer;
   readonly clock: Clock;
   readonly window: WindowSettings;
+  readonly goodput: Goodput;
   readonly topicOf: (stream: Stream) => string;
   /** The broker refused a message. */
   readonly onRefused: (fault: OperatorFault) => void;
@@ -78,6 +88,7 @@ export class Publisher {
   linkDown(): void {
     this.#link = undefined;
     this.#underWay.clear();
+    this.#options.goodput.lost();
   }
 
   /** After a receipt was applied: what is no longer pending makes room. */
@@ -88,15 +99,27 @@ export class Publisher {
     this.fill();
   }
 
+  /** The hub misses these: what has been sent of them goes again now, the rest in its turn. */
+  sendAgain({ epoch, stream, from, to }: ResendRange): void {
+    for (const entry of this.#underWay.values()) {
+      const { message } = entry;
+      if (message.epoch !== epoch || message.stream !== stream) continue;
+      if (message.sequence >= from && message.sequence <= to) entry.isWanted = true;
+    }
+    this.fill();
+  }
+
   /** Sends what the window allows. Cheap when there is nothing to do. */
   fill(): void {
     // A link that answers at once would call back into the loop that is sending.
     if (this.#link === undefined || this.#isFilling) return;
     this.#isFilling = true;
     try {
-      this.#resend();
+      this.#resend(STREAM_ALERTS);
       this.#fillAlerts();
-      this.#fillSummaries();
+      this.#resend(STREAM_SUMMARIES);
+      this.#resend(STREAM_EVIDENCE);
+      this.#fillBulk();
     } finally {
       this.#isFilling = false;
     }
@@ -113,66 +136,65 @@ export class Publisher {
   }
 
   #isOverdue(entry: UnderWay): boolean {
+    if (entry.isUnanswered) return false;
+    if (entry.isWanted) return true;
     const { clock, window } = this.#options;
     const waitMs = Math.min(RESEND_MAX_MS, window.receiptTimeoutMs * 2 ** (entry.timesSent - 1));
-    return !entry.isUnanswered && clock.monotonicMs() - entry.sentAtMs >= waitMs;
+    return clock.monotonicMs() - entry.sentAtMs >= waitMs;
   }
 
-  #resend(): void {
+  /** One by one on a slow link, as the first time: bulk that is repeated is bulk. */
+  #resend(stream: Stream): void {
     for (const entry of this.#underWay.values()) {
-      if (!this.#isOverdue(entry)) continue;
-      if (!this.#hasSlot(entry.message.stream)) return;
+      if (entry.message.stream !== stream || !this.#isOverdue(entry)) continue;
+      if (!this.#hasSlot(stream)) return;
+      if (stream !== STREAM_ALERTS && !this.#fitsUnanswered(entry.message.bytes)) return;
       this.#resent++;
       this.#send(entry);
     }
   }
 
   #fillAlerts(): void {
-    const room = ALERTS_WINDOW - this.#countUnderWay(STREAM_ALERTS);
+    const room = ALERTS_WINDOW - this.#countUnderWay((stream) => stream === STREAM_ALERTS);
     this.#fillOldest(STREAM_ALERTS, room, () => true);
   }
 
-  #fillSummaries(): void {
-    const { messagesMax, bytesMax } = this.#options.window;
-    let bytes = 0;
-    for (const { message } of this.#underWay.values()) {
-      if (message.stream === STREAM_SUMMARIES) bytes += message.bytes;
-    }
-    const fits = (message: PendingMessage): boolean => {
-      if (bytes > 0 && bytes + message.bytes > bytesMax) return false;
-      bytes += message.bytes;
-      return true;
-    };
-    const room = messagesMax - this.#countUnderWay(STREAM_SUMMARIES);
+  #fillBulk(): void {
+    const { window, buffer } = this.#options;
+    const isBulk = (stream: Stream): boolean => stream !== STREAM_ALERTS;
+    const fits = (message: PendingMessage): boolean => this.#fits(message.bytes);
+    let room = window.messagesMax - this.#countUnderWay(isBulk);
     if (room <= 0) return;
-    const fresh = this.#options.buffer.newest(STREAM_SUMMARIES);
-    let used = 0;
+    const fresh = buffer.newest(STREAM_SUMMARIES);
     if (fresh !== undefined && !this.#underWay.has(fresh.id)) {
       if (!this.#hasSlot(STREAM_SUMMARIES) || !fits(fresh)) return;
       this.#begin(fresh);
-      used = 1;
+      room--;
     }
-    this.#fillOldest(STREAM_SUMMARIES, room - used, fits);
+    room -= this.#fillOldest(STREAM_EVIDENCE, room, fits);
+    this.#fillOldest(STREAM_SUMMARIES, room, fits);
   }
 
+  /** Answers how many were sent. */
   #fillOldest(
     stream: Stream,
     roomMessages: number,
     fits: (message: PendingMessage) => boolean,
-  ): void {
-    if (roomMessages <= 0) return;
-    const asked = roomMessages + this.#countUnderWay(stream);
-    let room = roomMessages;
+  ): number {
+    if (roomMessages <= 0) return 0;
+    const asked = roomMessages + this.#countUnderWay((each) => each === stream);
+    let sent = 0;
     for (const message of this.#options.buffer.pending(stream, 0, asked)) {
       if (this.#underWay.has(message.id)) continue;
-      if (room <= 0 || !this.#hasSlot(stream) || !fits(message)) return;
+      if (sent >= roomMessages || !this.#hasSlot(stream) || !fits(message)) break;
       this.#begin(message);
-      room--;
+      sent++;
     }
+    return sent;
   }
 
   #begin(message: PendingMessage): void {
-    const entry = { message, sentAtMs: 0, timesSent: 0, isUnanswered: false };
+    const entry = { message, sentAtMs: 0, timesSent: 0, isUnanswered: false, isWanted: false };
     this.#underWay.set(message.id, entry);
     this.#send(entry);
   }
@@ -184,17 +206,42 @@ export class Publisher {
       this.#underWay.delete(entry.message.id);
       return;
     }
+    const { goodput } = this.#options;
     entry.sentAtMs = this.#options.clock.monotonicMs();
     entry.timesSent++;
     entry.isUnanswered = true;
+    entry.isWanted = false;
+    goodput.sent();
     link.publish(this.#options.topicOf(entry.message.stream), read.message, (outcome) => {
       entry.isUnanswered = false;
+      if (outcome.kind === 'lost') return;
+      goodput.answered(read.message.byteLength);
       if (outcome.kind === 'refused') this.#options.onRefused(outcome.fault);
       if (outcome.kind === 'accepted') this.fill();
     });
   }
 
-  /** The broker's Receive Maximum; summaries leave the last slot to an alert. */
+  /** Bulk without a receipt within the settings, and what the broker hasn't answered within 2 s. */
+  #fits(bytes: number): boolean {
+    const bulk = [...this.#underWay.values()].filter(
+      ({ message }) => message.stream !== STREAM_ALERTS,
+    );
+    const underWay = bulk.reduce((sum, { message }) => sum + message.bytes, 0);
+    if (underWay > 0 && underWay + bytes > this.#options.window.bytesMax) return false;
+    return this.#fitsUnanswered(bytes);
+  }
+
+  /** What is in the pipe delays the next alert: two seconds of it, or one message. */
+  #fitsUnanswered(bytes: number): boolean {
+    let inFlight = 0;
+    for (const { message, isUnanswered } of this.#underWay.values()) {
+      if (isUnanswered && message.stream !== STREAM_ALERTS) inFlight += message.bytes;
+    }
+    const { goodput, window } = this.#options;
+    return inFlight === 0 || inFlight + bytes <= goodput.windowBytes(window.bytesMax);
+  }
+
+  /** The broker's Receive Maximum; bulk leaves the last slot to an alert. */
   #hasSlot(stream: Stream): boolean {
     let unanswered = 0;
     for (const entry of this.#underWay.values()) if (entry.isUnanswered) unanswered++;
@@ -202,9 +249,9 @@ export class Publisher {
     return unanswered < this.#receiveMaximum - reserved;
   }
 
-  #countUnderWay(stream: Stream): number {
+  #countUnderWay(isCounted: (stream: Stream) => boolean): number {
     let count = 0;
-    for (const { message } of this.#underWay.values()) if (message.stream === stream) count++;
+    for (const { message } of this.#underWay.values()) if (isCounted(message.stream)) count++;
     return count;
   }
 }

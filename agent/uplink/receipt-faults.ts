@@ -1,10 +1,17 @@
 /** What receipts can tell that an operator has to know, as faults with a next step. */
 import { OperatorFault } from '../platform/operator-fault.ts';
 
-export function rejectedFault(layer: string, reason: string, detail: string): OperatorFault {
+export function rejectedFault(refused: {
+  readonly layer: string;
+  readonly reason: string;
+  readonly detail: string;
+}): OperatorFault {
+  const { layer, reason, detail } = refused;
   return new OperatorFault({
     code: 'UPLINK_RECEIPT_REJECTED',
-    problem: `A receipt was not accepted (${layer}: ${reason}, ${detail}); nothing was deleted.`,
+    problem:
+      `A receipt or request was not accepted (${layer}: ${reason}, ${detail}); ` +
+      'nothing was deleted.',
     remedy: "Compare receipt-key.json with the hub's; if they are the same, someone else sent it.",
   });
 }

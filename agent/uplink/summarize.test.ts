@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { detection, report } from '../../buffer/test-kit.ts';
 import type { Sharing } from '../../protocols/uplink/messages.ts';
-import { openAgentMessage, sealAgentMessage } from '../../protocols/uplink/open.ts';
-import { verificationKey } from '../../protocols/uplink/signature.ts';
+import { sealAgentMessage } from '../../protocols/uplink/open.ts';
 import { ManualClock } from '../platform/clock.ts';
 import { SiteDigest } from '../platform/digest.ts';
 import { alertContent } from './alerts.ts';
-import { MESSAGE_BYTES_MAX, MessageSealer } from './message-sealer.ts';
+import { MessageSealer } from './message-sealer.ts';
 import { SharingPolicy } from './sharing.ts';
+import { SiteTime } from './site-time.ts';
+import { splitSummary } from './split-summary.ts';
 import { SummaryFold } from './summarize.ts';
 import { conversation, newSigner } from './test-kit.ts';
 
@@ -193,32 +194,116 @@ test('50 conversations and 5 detections are a message of about two kilobytes', (
   assert.ok(message.byteLength < 2800, `${message.byteLength} bytes`);
 });
 
-test('a summary that would be too long folds its quieter half', () => {
-  const fold = new SummaryFold();
-  const noisy = Array.from({ length: 500 }, (_, index) => ({
-    ...conversation(index),
-    functionCodes: Array.from({ length: 30 }, (_, code) => {
-      const requests = Math.floor(Math.abs(Math.sin(index * 131 + code)) * 1e9);
-      return { functionCode: code, requests, responses: requests >> 3, exceptions: requests >> 9 };
-    }),
-  }));
-  fold.add({ ...report(0), conversations: noisy });
+const noisy = Array.from({ length: 500 }, (_, index) => ({
+  ...conversation(index),
+  functionCodes: Array.from({ length: 30 }, (_, code) => {
+    const requests = Math.floor(Math.abs(Math.sin(index * 131 + code)) * 1e9);
+    return { functionCode: code, requests, responses: requests >> 3, exceptions: requests >> 9 };
+  }),
+}));
+
+// biome-ignore format: one case per line
+const limits = [
+  { name: 'a fast link',        bytesMax: 48 * 1024, conversations: noisy },
+  { name: '9,600 bit/s',        bytesMax: 2048,      conversations: noisy.slice(0, 60) },
+  { name: 'the slowest link',   bytesMax: 1024,      conversations: noisy.slice(0, 8) },
+];
+for (const { name, bytesMax, conversations } of limits) {
+  test(`${name}: a summary that would be too long goes in parts, and nothing is folded`, () => {
+    const fold = new SummaryFold();
+    const raised = Array.from({ length: 9 }, (_, index) => ({
+      change: 'raised' as const,
+      detection: detection({ detectionId: `000000000000000${index}` }),
+    }));
+    fold.add({ ...report(0), conversations, coverage: [coverage], detections: raised });
+    const time = new SiteTime(new ManualClock(), () => ({ source: 'none' }));
+    const sealer = new MessageSealer(newSigner(), policy('minimal'), time);
+    const content = fold.content(policy('minimal'), context);
+    assert.ok(content !== undefined);
+    const parts = splitSummary(content, bytesMax, (part) => sealer.bytesOf(part));
+    assert.ok(parts.length > 1, `${parts.length} parts`);
+    assert.ok(parts.every((part) => sealer.bytesOf(part) <= bytesMax));
+    assert.deepEqual(
+      parts.map(({ part }) => part),
+      parts.map((_, index) => ({ number: index + 1, of: parts.length })),
+    );
+    const again = parts.flatMap((part) => part.conversations);
+    assert.deepEqual(again, content.conversations);
+    assert.equal(parts.flatMap((part) => part.detections).length, 9);
+    assert.equal(
+      parts.reduce((sum, { traffic }) => sum + traffic.frames, 0),
+      content.traffic.frames,
+    );
+    assert.deepEqual(
+      parts.map((part) => part.coverage.length),
+      parts.map((_, index) => (index === 0 ? 1 : 0)),
+    );
+  });
+}
+
+test('what is estimated is what is signed, to some bytes', () => {
   const signer = newSigner();
-  const sealer = new MessageSealer(signer, policy('minimal'), new ManualClock(), 'none');
-  const position = {
-    agentId: signer.signerId,
-    epoch: 1,
-    stream: 2 as const,
-    sequence: 2,
-    previousSha256: new Uint8Array(32),
-  };
-  const bytes = sealer.summary(position, fold, context);
-  assert.ok(bytes.byteLength <= MESSAGE_BYTES_MAX, `${bytes.byteLength}`);
-  const opened = openAgentMessage(bytes, () => verificationKey('Ed25519', signer.publicKey));
-  assert.ok(opened.kind === 'opened' && opened.message.kind === 'summary');
-  const { conversations, conversationsFolded } = opened.message;
+  const time = new SiteTime(new ManualClock(), () => ({ source: 'none' }));
+  const sealer = new MessageSealer(signer, policy('minimal'), time);
+  const content = folded(3, 'minimal');
+  assert.ok(content !== undefined);
+  const bytes = sealer.summary(
+    {
+      agentId: signer.signerId,
+      epoch: 1,
+      stream: 2,
+      sequence: 2,
+      previousSha256: new Uint8Array(32).map((_, index) => index * 37),
+    },
+    content,
+  );
+  const estimated = sealer.bytesOf(content);
+  assert.ok(Math.abs(bytes.byteLength - estimated) < 40, `${bytes.byteLength}, ${estimated}`);
+});
+
+test('times without sight are told: link down, worker restart, a process that stood still', () => {
+  const fold = new SummaryFold();
+  const at = (fromUs: number, reportNumber: number, over: object = {}): void =>
+    fold.add({
+      ...report(0),
+      reportNumber,
+      fromUs: fromUs * 1e6,
+      toUs: (fromUs + 1) * 1e6,
+      coverage: [{ ...coverage, coveredMs: 1000, ...over }],
+    });
+  at(0, 1);
+  at(1, 2, { coveredMs: 400, linkUp: false });
+  at(2, 3, { coveredMs: 0, linkUp: false });
+  at(3, 4);
+  at(7, 5);
+  at(9, 1);
+  const content = fold.content(policy('full'), context);
+  assert.deepEqual(content?.blind, [
+    { interfaceName: 'eth1', fromUs: 1.4e6, toUs: 3e6, cause: 'linkDown' },
+    { fromUs: 4e6, toUs: 7e6, cause: 'suspended' },
+    { fromUs: 8e6, toUs: 9e6, cause: 'workerRestart' },
+  ]);
+  fold.clear();
+  at(10, 2);
+  assert.equal(fold.content(policy('full'), context)?.blind, undefined);
+});
+
+test('what only some sources count is summed where it is there', () => {
+  const fold = new SummaryFold();
+  const more = { framesDuplicate: 4, bytesNotFramed: 3, bytesMissed: 2 };
+  fold.add({ ...report(0), coverage: [coverage, { ...coverage, interfaceName: 'eth2' }] });
+  fold.add({ ...report(0), coverage: [{ ...coverage, ...more }] });
+  fold.add({ ...report(0), coverage: [{ ...coverage, ...more }] });
+  const rows = fold.content(policy('full'), context)?.coverage;
   assert.deepEqual(
-    [conversations.length > 0, conversations.length + conversationsFolded],
-    [true, 500],
+    rows?.map(({ framesDuplicate, bytesNotFramed, bytesMissed }) => [
+      framesDuplicate,
+      bytesNotFramed,
+      bytesMissed,
+    ]),
+    [
+      [8, 6, 4],
+      [undefined, undefined, undefined],
+    ],
   );
 });

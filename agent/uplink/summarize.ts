@@ -6,17 +6,19 @@ import {
   CONVERSATIONS_PER_REPORT_MAX,
   DETECTIONS_PER_REPORT_MAX,
   type DetectionChange,
-  type InterfaceCoverage,
   type IntervalReport,
+  type SourceCoverage,
   type TableUse,
   type TrafficCounts,
 } from '../../protocols/interval-report.ts';
 import type {
   AgentHealth,
+  AssetChange,
   DetectionDigest,
   MessageIdentity,
   Summary,
 } from '../../protocols/uplink/messages.ts';
+import { BlindLog } from './blind-log.ts';
 import { ConversationFold } from './fold-conversations.ts';
 import type { SharingPolicy } from './sharing.ts';
 
@@ -33,12 +35,16 @@ export interface SummaryContext {
   readonly sector?: string;
   readonly programVersion: string;
   readonly health: Omit<AgentHealth, 'observationsFolded' | 'tables'>;
+  /** Already in the words of the sharing level. */
+  readonly assetChanges?: readonly AssetChange[];
+  readonly assetChangesFolded?: number;
 }
 
 export class SummaryFold {
+  readonly #blind = new BlindLog();
   #conversations = new ConversationFold();
   #traffic: TrafficCounts | undefined;
-  readonly #coverage = new Map<string, InterfaceCoverage>();
+  readonly #coverage = new Map<string, SourceCoverage>();
   readonly #detections = new Map<string, DetectionDigest>();
   readonly #tables = new Map<string, TableUse>();
   #fromUs = 0;
@@ -54,6 +60,7 @@ export class SummaryFold {
     this.#fromUs = this.isEmpty ? report.fromUs : Math.min(this.#fromUs, report.fromUs);
     this.#toUs = this.isEmpty ? report.toUs : Math.max(this.#toUs, report.toUs);
     this.#traffic = sum(this.#traffic, report.traffic);
+    this.#blind.add(report);
     this.#conversations.add(report.conversations, report.conversationsFolded);
     this.#observationsCount += report.observations.length;
     this.#observationsFolded += report.observationsFolded;
@@ -69,7 +76,7 @@ export class SummaryFold {
     conversationsMax: number = CONVERSATIONS_PER_REPORT_MAX,
   ): SummaryContent | undefined {
     if (this.#traffic === undefined) return undefined;
-    const { siteName, sector, programVersion, health } = context;
+    const { siteName, sector, programVersion, health, assetChanges = [] } = context;
     return {
       kind: 'summary',
       sharing: policy.level,
@@ -88,11 +95,15 @@ export class SummaryFold {
         observationsFolded: this.#observationsFolded,
         tables: [...this.#tables.values()],
       },
+      ...this.#blind.facts(),
+      ...(assetChanges.length > 0 && { assetChanges }),
+      ...(context.assetChangesFolded && { assetChangesFolded: context.assetChangesFolded }),
     };
   }
 
   /** After the content was signed. */
   clear(): void {
+    this.#blind.clear();
     this.#conversations = new ConversationFold();
     this.#traffic = undefined;
     this.#coverage.clear();
@@ -102,7 +113,7 @@ export class SummaryFold {
     this.#observationsFolded = 0;
   }
 
-  #addCoverage(coverage: InterfaceCoverage): void {
+  #addCoverage(coverage: SourceCoverage): void {
     const known = this.#coverage.get(coverage.interfaceName);
     if (known === undefined && this.#coverage.size >= INTERFACES_MAX) return;
     this.#coverage.set(coverage.interfaceName, {
@@ -114,6 +125,9 @@ export class SummaryFold {
       linkUp: coverage.linkUp,
       coveredMs: coverage.coveredMs + (known?.coveredMs ?? 0),
       intervalMs: coverage.intervalMs + (known?.intervalMs ?? 0),
+      ...sumOptional('framesDuplicate', known, coverage),
+      ...sumOptional('bytesNotFramed', known, coverage),
+      ...sumOptional('bytesMissed', known, coverage),
     });
   }
 
@@ -141,6 +155,16 @@ export class SummaryFold {
       refused: table.refused + (known?.refused ?? 0),
     });
   }
+}
+
+/** Counts that only some sources have: absent where neither has it. */
+function sumOptional(
+  name: 'framesDuplicate' | 'bytesNotFramed' | 'bytesMissed',
+  a: SourceCoverage | undefined,
+  b: SourceCoverage,
+): Partial<SourceCoverage> {
+  const [before, more] = [a?.[name], b[name]];
+  return before === undefined && more === undefined ? {} : { [name]: (before ?? 0) + (more ?? 0) };
 }
 
 function sum(a: TrafficCounts | undefined, b: TrafficCounts): TrafficCounts {

@@ -5,22 +5,28 @@ import type { SiteBuffer } from '../../buffer/site-buffer.ts';
 import { report as emptyReport, type TestBuffers } from '../../buffer/test-kit.ts';
 import type { ConversationCounts, IntervalReport } from '../../protocols/interval-report.ts';
 import { agentIdOf } from '../../protocols/uplink/agent-id.ts';
-import type { AgentMessage, RefusedMessage, Stream } from '../../protocols/uplink/messages.ts';
-import { openAgentMessage, sealReceipt } from '../../protocols/uplink/open.ts';
+import type {
+  AgentMessage,
+  HubRequest,
+  RefusedMessage,
+  Stream,
+} from '../../protocols/uplink/messages.ts';
+import { openAgentMessage, sealReceipt, sealRequest } from '../../protocols/uplink/open.ts';
 import {
   keyObjectSigner,
   rawPublicKey,
   type Signer,
   verificationKey,
 } from '../../protocols/uplink/signature.ts';
-import { receiptTopic } from '../../protocols/uplink/topics.ts';
+import { receiptTopic, requestTopic } from '../../protocols/uplink/topics.ts';
 import { ManualClock } from '../platform/clock.ts';
 import { SiteDigest } from '../platform/digest.ts';
 import { silentLog } from '../platform/log.ts';
 import type { OperatorFault } from '../platform/operator-fault.ts';
 import { SeededRandom } from '../platform/random.ts';
 import type { LinkHandlers, PublishOutcome, UplinkLink } from './link.ts';
-import { Uplink, type UplinkSettings } from './uplink.ts';
+import { Uplink } from './uplink.ts';
+import type { UplinkOptions, UplinkSettings } from './uplink-types.ts';
 
 export function newSigner(): Signer {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
@@ -133,6 +139,19 @@ export class FakeHub {
     return found.map(({ message }) => message);
   }
 
+  request(asked: Partial<Pick<HubRequest, 'resend' | 'evidence'>>): Uint8Array {
+    return sealRequest(this.signer, {
+      kind: 'request',
+      agentId: this.#agent.signerId,
+      requestSerial: ++this.#serial,
+      hubEpoch: this.hubEpoch,
+      hubTimeMs: 1_790_000_000_000,
+      resend: [],
+      evidence: [],
+      ...asked,
+    });
+  }
+
   receipt(stream: Stream): Uint8Array {
     const stored = [...this.messages.values()].filter(({ message }) => message.stream === stream);
     const epoch = stored[0]?.message.epoch ?? 1;
@@ -174,13 +193,20 @@ export class UplinkBench {
   buffer: SiteBuffer;
   uplink: Uplink;
   readonly #settings: Partial<UplinkSettings>;
+  readonly #more: Partial<UplinkOptions>;
   #reports = 0;
 
-  constructor(buffers: TestBuffers, settings: Partial<UplinkSettings> = {}) {
+  /** `more`: what an uplink may have beside what it must. */
+  constructor(
+    buffers: TestBuffers,
+    settings: Partial<UplinkSettings> = {},
+    more: Partial<UplinkOptions> = {},
+  ) {
     this.buffers = buffers;
+    this.#more = more;
     this.path = buffers.newPath();
     this.#settings = settings;
-    this.buffer = buffers.open(this.path, 16, this.clock);
+    this.buffer = buffers.open(this.path, 16, { clock: this.clock });
     this.uplink = this.#newUplink();
   }
 
@@ -189,7 +215,7 @@ export class UplinkBench {
     this.buffer.close();
     this.link = new FakeLink();
     this.clock = new ManualClock();
-    this.buffer = this.buffers.open(this.path, 16, this.clock);
+    this.buffer = this.buffers.open(this.path, 16, { clock: this.clock });
     this.uplink = this.#newUplink();
   }
 
@@ -225,12 +251,23 @@ export class UplinkBench {
     this.link.handlers?.onMessage(receiptTopic(this.agent.signerId), bytes);
   }
 
+  /** As the broker delivers it, on any topic. */
+  receiveOn(topic: string, bytes: Uint8Array): void {
+    this.link.handlers?.onMessage(topic, bytes);
+  }
+
+  /** The hub asks; serials rise by themselves. */
+  request(asked: Partial<Pick<HubRequest, 'resend' | 'evidence'>>): void {
+    this.receiveOn(requestTopic(this.agent.signerId), this.hub.request(asked));
+  }
+
   /** Deliveries and receipts until nothing moves. */
   drain(): void {
     for (let round = 0; round < 1000 && this.link.published.length > 0; round++) {
       this.deliver();
       this.receipt(1);
       this.receipt(2);
+      this.receipt(3);
     }
   }
 
@@ -246,6 +283,7 @@ export class UplinkBench {
       log: silentLog,
       digest: new SiteDigest(new Uint8Array(16).fill(7)),
       residentBytes: () => 1,
+      ...this.#more,
       settings: {
         broker: 'mqtt://127.0.0.1:1883',
         siteName: 'Waterworks North',

@@ -3,30 +3,29 @@
  * the link up with backoff, and deletes only what the hub's signed receipts name. The outbox on the
  * disk is the truth; this class may be killed at any moment.
  */
-import type { AppendResult, SiteBuffer } from '../../buffer/site-buffer.ts';
-import type { Digest } from '../../protocols/decoded.ts';
+import type { AppendResult } from '../../buffer/site-buffer.ts';
 import type { IntervalReport } from '../../protocols/interval-report.ts';
-import {
-  type AgentHealth,
-  type ClockSource,
-  type Sharing,
-  STREAM_ALERTS,
-  STREAM_SUMMARIES,
-} from '../../protocols/uplink/messages.ts';
-import { type KeyLookup, openReceipt } from '../../protocols/uplink/open.ts';
+import { STREAM_ALERTS } from '../../protocols/uplink/messages.ts';
+import { openReceipt, openRequest } from '../../protocols/uplink/open.ts';
 import type { Signer } from '../../protocols/uplink/signature.ts';
-import { streamTopic } from '../../protocols/uplink/topics.ts';
-import type { Clock } from '../platform/clock.ts';
-import type { Log } from '../platform/log.ts';
+import { parseTopic, streamTopic } from '../../protocols/uplink/topics.ts';
 import type { OperatorFault } from '../platform/operator-fault.ts';
-import type { Random } from '../platform/random.ts';
-import type { UplinkLink } from './link.ts';
+import { AdvisoryDesk, type AdvisoryView } from './advisory-desk.ts';
+import { Goodput } from './goodput.ts';
+import { HubRequests } from './hub-requests.ts';
+import { IndicatorWatch } from './indicator-watch.ts';
 import { LinkKeeper } from './link-keeper.ts';
 import { MessageSealer } from './message-sealer.ts';
-import { DEFAULT_WINDOW, Publisher, type WindowSettings } from './publisher.ts';
-import { forkFault, refusedFault, rejectedFault } from './receipt-faults.ts';
+import { outgoingOrder } from './outgoing-order.ts';
+import { DEFAULT_WINDOW, Publisher } from './publisher.ts';
+import { ReceiptDesk } from './receipt-desk.ts';
+import { rejectedFault } from './receipt-faults.ts';
 import { SharingPolicy } from './sharing.ts';
-import { type SummaryContext, SummaryFold } from './summarize.ts';
+import { type ClockStep, SiteTime } from './site-time.ts';
+import type { SummaryContent } from './summarize.ts';
+import { SummaryContextSource } from './summary-context.ts';
+import { SummarySigner } from './summary-signer.ts';
+import type { UplinkOptions, UplinkState } from './uplink-types.ts';
 
 export const SUMMARY_INTERVAL_MS_MIN = 1000;
 const ALERTS_PER_PASS = 64;
@@ -36,63 +35,19 @@ const TICK_MS = 1000;
 const DRAIN_MS = 1000;
 const CLOSE_MS = 500;
 
-export interface UplinkSettings {
-  readonly broker: string;
-  readonly siteName: string;
-  readonly sector?: string;
-  readonly sharing: Sharing;
-  readonly programVersion: string;
-  /** At least SUMMARY_INTERVAL_MS_MIN. */
-  readonly summaryIntervalMs: number;
-  /** How far the wall clock can be trusted; `none` where nobody has looked. */
-  readonly clockSource?: ClockSource;
-  readonly window?: WindowSettings;
-}
-
-export interface UplinkOptions {
-  readonly buffer: SiteBuffer;
-  readonly signer: Signer;
-  /** Knows the hub's receipt keys. */
-  readonly receiptKeys: KeyLookup;
-  readonly settings: UplinkSettings;
-  readonly link: UplinkLink;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  /** Makes the pseudonyms of sharing `minimal`. */
-  readonly digest: Digest;
-  /** Memory of the whole process, in bytes. */
-  readonly residentBytes?: () => number;
-}
-
-/** Since start, unless said otherwise. */
-export interface UplinkState {
-  readonly broker: string;
-  readonly isConnected: boolean;
-  readonly outboxMessages: number;
-  readonly outboxBytes: number;
-  readonly oldestAgeSeconds?: number;
-  readonly summariesSigned: number;
-  readonly alertsSigned: number;
-  readonly messagesResent: number;
-  readonly receiptsApplied: number;
-  readonly receiptsRejected: number;
-  /** In the buffer, whenever they were refused. */
-  readonly refusedMessages: number;
-  /** Connections after the first. */
-  readonly reconnects: number;
-  /** Since the last receipt was applied, by this process or one before. */
-  readonly receiptAgeSeconds?: number;
-  readonly fault?: OperatorFault;
-}
-
 export class Uplink {
   readonly #options: UplinkOptions;
+  readonly #time: SiteTime;
   readonly #sealer: MessageSealer;
+  readonly #goodput: Goodput;
   readonly #publisher: Publisher;
   readonly #keeper: LinkKeeper;
-  readonly #fold = new SummaryFold();
-  readonly #startedAtMs: number;
+  readonly #summaries: SummarySigner;
+  readonly #context: SummaryContextSource;
+  readonly #requests: HubRequests;
+  readonly #receipts: ReceiptDesk;
+  readonly #watch = new IndicatorWatch();
+  readonly #advisories: AdvisoryDesk | undefined;
   #cancelSummary: () => void = () => {};
   #cancelTick: () => void = () => {};
   #onDrained: (() => void) | undefined;
@@ -101,7 +56,7 @@ export class Uplink {
   #areAlertsWaiting = false;
   #summariesSigned = 0;
   #alertsSigned = 0;
-  #receiptsApplied = 0;
+  #requestsAnswered = 0;
   #receiptsRejected = 0;
   /** Of the hub or the broker about messages; a link fault is the keeper's. */
   #messageFault: OperatorFault | undefined;
@@ -109,16 +64,46 @@ export class Uplink {
   constructor(options: UplinkOptions) {
     const { buffer, signer, settings, clock, random, log, link, digest } = options;
     this.#options = options;
-    this.#startedAtMs = clock.monotonicMs();
+    const hubTimeMs = buffer.statistics()?.lastReceipt?.hubTimeMs ?? 0;
+    this.#time = new SiteTime(clock, options.clockTrust ?? (() => ({ source: 'none' })), hubTimeMs);
     const policy = new SharingPolicy(settings.sharing, digest);
-    this.#sealer = new MessageSealer(signer, policy, clock, settings.clockSource ?? 'none');
+    this.#sealer = new MessageSealer(signer, policy, this.#time);
+    this.#goodput = new Goodput(clock);
+    const messageBytesMax = (): number => this.#goodput.messageBytesMax;
+    const sealer = this.#sealer;
+    const isSparing = settings.isSparing ?? false;
+    this.#context = new SummaryContextSource(options, policy);
+    this.#summaries = new SummarySigner({ buffer, sealer, policy, isSparing, messageBytesMax });
     this.#publisher = new Publisher({
       buffer,
       clock,
       window: settings.window ?? DEFAULT_WINDOW,
+      goodput: this.#goodput,
       topicOf: (stream) => streamTopic(signer.signerId, stream),
       onRefused: (fault) => this.#showFault(fault),
     });
+    this.#requests = new HubRequests({
+      buffer,
+      sealer,
+      sharing: settings.sharing,
+      log,
+      sendAgain: (range) => this.#publisher.sendAgain(range),
+      messageBytesMax,
+    });
+    this.#receipts = new ReceiptDesk(buffer, log, {
+      applied: () => {
+        this.#messageFault = undefined;
+        this.#keeper.proveGood();
+      },
+      stored: (receipt) => {
+        this.#summaries.receipted(receipt);
+        this.#context.receipted(receipt);
+      },
+      hubChanged: () => this.#summaries.forgetBases(),
+      hubLost: (range) => this.#requests.sayHubLost(range),
+      show: (fault) => this.#showFault(fault),
+    });
+    this.#advisories = this.#openAdvisories();
     this.#keeper = new LinkKeeper({
       link,
       clock,
@@ -127,6 +112,7 @@ export class Uplink {
       onUp: ({ receiveMaximum }) => this.#publisher.linkUp(link, receiveMaximum),
       onDown: () => this.#publisher.linkDown(),
       onMessage: (topic, bytes) => this.#receive(topic, bytes),
+      onRefused: (fault) => this.#showFault(fault),
     });
   }
 
@@ -146,8 +132,10 @@ export class Uplink {
 
   /** Call after `buffer.recordReport(report)`, which has noted the alerts that are due. */
   report(report: IntervalReport): void {
-    this.#fold.add(report);
+    this.#summaries.add(report);
+    this.#watch.add(report);
     this.#signAlerts();
+    this.#advisories?.review();
     this.#publisher.fill();
   }
 
@@ -167,12 +155,61 @@ export class Uplink {
     await this.#keeper.stop(CLOSE_MS);
   }
 
+  /**
+   * A receipt or an advisory that came another way than by the broker (a USB stick): verified and
+   * applied like any other. Answers why it was not taken; undefined when it was.
+   */
+  deliver(topic: string, bytes: Uint8Array): OperatorFault | undefined {
+    if (parseTopic(topic)?.kind === 'advisory') {
+      const fault = this.#advisories?.receive(topic, bytes)?.fault;
+      this.#publisher.fill();
+      return fault;
+    }
+    return this.#receiveReceipt(topic, bytes);
+  }
+
+  /** What the next summary would say now, in the words of the sharing level; nothing is signed. */
+  nextSummary(): SummaryContent | undefined {
+    return this.#summaries.content(this.#context.now());
+  }
+
+  /** The signed bytes that leave next, in their order. */
+  outgoing(messagesMax: number): readonly Uint8Array[] {
+    const { buffer } = this.#options;
+    return outgoingOrder(buffer, messagesMax).flatMap(({ id }) => {
+      const read = buffer.read(id);
+      return read.kind === 'message' ? [read.message] : [];
+    });
+  }
+
+  advisories(): readonly AdvisoryView[] {
+    return this.#advisories?.views() ?? [];
+  }
+
+  /** `by`: who has read it. The answer is signed when this returns a view. */
+  acknowledgeAdvisory(advisoryId: string, by?: string): AdvisoryView | OperatorFault | undefined {
+    const answer = this.#advisories?.acknowledge(advisoryId, by);
+    this.#publisher.fill();
+    return answer;
+  }
+
+  /** Announces a new key in the chain, under the old one; signs with the new one from here on. */
+  rotateKey(newSigner: Signer): AppendResult {
+    const result = this.#options.buffer.append(STREAM_ALERTS, (position) =>
+      this.#sealer.keyRotation(position, newSigner),
+    );
+    if (result.kind === 'appended') this.#sealer.signWith(newSigner);
+    this.#publisher.fill();
+    return result;
+  }
+
   status(): UplinkState {
     const { buffer, clock, settings } = this.#options;
     const statistics = buffer.statistics();
     const nowMs = clock.wallMs();
     const ageSeconds = (sinceMs: number): number => Math.max(0, nowMs - sinceMs) / 1000;
-    const fault = this.#keeper.fault ?? this.#messageFault ?? buffer.fault;
+    const fault = this.#keeper.fault ?? this.#messageFault ?? buffer.fault ?? this.#time.fault();
+    const { bytesPerSecond, messageBytesMax } = this.#goodput;
     return {
       broker: settings.broker,
       isConnected: this.#keeper.isUp,
@@ -184,13 +221,17 @@ export class Uplink {
       summariesSigned: this.#summariesSigned,
       alertsSigned: this.#alertsSigned,
       messagesResent: this.#publisher.resent,
-      receiptsApplied: this.#receiptsApplied,
+      receiptsApplied: this.#receipts.appliedCount,
       receiptsRejected: this.#receiptsRejected,
       refusedMessages: statistics?.refusedMessages ?? 0,
       reconnects: this.#keeper.reconnects,
       ...(statistics?.lastReceipt !== undefined && {
         receiptAgeSeconds: ageSeconds(statistics.lastReceipt.appliedMs),
       }),
+      ...(bytesPerSecond !== undefined && { goodputBytesPerSecond: Math.round(bytesPerSecond) }),
+      messageBytesMax,
+      requestsAnswered: this.#requestsAnswered,
+      advisoriesRefused: this.#advisories?.refusedCount ?? 0,
       ...(fault !== undefined && { fault }),
     };
   }
@@ -207,6 +248,9 @@ export class Uplink {
   #scheduleTick(): void {
     this.#cancelTick = this.#options.clock.after(TICK_MS, () => {
       this.#scheduleTick();
+      this.#options.progress?.('uplink');
+      const step = this.#time.step();
+      if (step !== undefined) this.#sayStepped(step);
       if (this.#areAlertsWaiting) {
         this.#signAlerts();
         this.#publisher.fill();
@@ -215,18 +259,14 @@ export class Uplink {
     });
   }
 
-  /** A summary that can't be signed now stays in the fold, and the next one covers it too. */
   #signSummary(): void {
-    if (this.#fold.isEmpty) return;
-    const { buffer } = this.#options;
-    const context = this.#summaryContext();
-    const result = buffer.append(STREAM_SUMMARIES, (position) =>
-      this.#sealer.summary(position, this.#fold, context),
-    );
-    if (result.kind === 'appended') {
-      this.#fold.clear();
-      this.#summariesSigned++;
-    } else this.#logFault(result.fault);
+    const result = this.#summaries.sign(this.#context.now());
+    if (result.kind === 'fault') {
+      this.#logFault(result.fault);
+      return;
+    }
+    if (result.messages > 0) this.#context.signed(this.#options.buffer.statistics());
+    this.#summariesSigned += result.messages;
   }
 
   #signAlerts(): void {
@@ -248,68 +288,78 @@ export class Uplink {
     }
   }
 
+  /** The wall clock jumped: whoever compares times at the hub has to know. */
+  #sayStepped({ fromMs, toMs }: ClockStep): void {
+    const seconds = Math.round((toMs - fromMs) / 1000);
+    const fromUs = Math.max(0, Math.round(fromMs * 1000));
+    const toUs = Math.max(0, Math.round(toMs * 1000));
+    const text = `The gateway's clock was moved by ${seconds} s.`;
+    const result = this.#options.buffer.append(STREAM_ALERTS, (position) =>
+      this.#sealer.statement(position, { code: 'clockStepped', fromUs, toUs, text }),
+    );
+    this.#options.log.warn({ event: 'clockStepped', seconds }, text);
+    if (result.kind === 'fault') this.#logFault(result.fault);
+    this.#publisher.fill();
+  }
+
   #receive(topic: string, bytes: Uint8Array): void {
-    const { buffer, signer, receiptKeys, log } = this.#options;
+    const kind = parseTopic(topic)?.kind;
+    if (kind === 'request') this.#receiveRequest(topic, bytes);
+    else if (kind === 'advisory') this.#receiveAdvisory(topic, bytes);
+    else this.#receiveReceipt(topic, bytes);
+  }
+
+  #receiveAdvisory(topic: string, bytes: Uint8Array): void {
+    const fault = this.#advisories?.receive(topic, bytes)?.fault;
+    if (fault !== undefined) this.#showFault(fault);
+    this.#publisher.fill();
+  }
+
+  #receiveReceipt(topic: string, bytes: Uint8Array): OperatorFault | undefined {
+    const { signer, receiptKeys } = this.#options;
     const opened = openReceipt(bytes, receiptKeys, signer.signerId, topic);
     if (opened.kind === 'refused') {
-      this.#receiptsRejected++;
-      this.#showFault(rejectedFault(opened.layer, opened.reason, opened.detail));
-      return;
+      return this.#reject(opened);
     }
-    const { receipt } = opened;
-    const outcome = buffer.applyReceipt(receipt);
-    switch (outcome.kind) {
-      case 'applied':
-        this.#receiptsApplied++;
-        this.#messageFault = undefined;
-        this.#keeper.proveGood();
-        if (outcome.refused > 0) this.#showFault(refusedFault(outcome.refused));
-        if (outcome.hubEpochChanged) {
-          log.warn({ hubEpoch: receipt.hubEpoch, lost: outcome.lostByHub }, 'hubEpochChanged');
-        }
-        break;
-      case 'fork':
-        this.#showFault(forkFault(receipt.stream, outcome.sequence));
-        break;
-      case 'ahead':
-        log.warn({ stream: receipt.stream, cumulative: outcome.cumulative }, 'hubIsAhead');
-        break;
-      case 'fault':
-        this.#logFault(outcome.fault);
-        break;
-      case 'old':
-      case 'unknownEpoch':
-        log.debug({ outcome: outcome.kind, serial: receipt.receiptSerial }, 'receiptIgnored');
-        break;
-      default:
-        outcome satisfies never;
-    }
+    this.#time.hubSays(opened.receipt.hubTimeMs);
+    this.#receipts.receive(opened.receipt);
     this.#publisher.settle();
     if (this.#onDrained !== undefined && this.#isDrained()) this.#onDrained();
+    return undefined;
   }
 
-  #summaryContext(): SummaryContext {
-    const { settings } = this.#options;
-    const { siteName, sector, programVersion } = settings;
-    return {
-      siteName,
-      ...(sector !== undefined && { sector }),
-      programVersion,
-      health: this.#health(),
-    };
+  #receiveRequest(topic: string, bytes: Uint8Array): void {
+    const { signer, receiptKeys } = this.#options;
+    const opened = openRequest(bytes, receiptKeys, signer.signerId, topic);
+    if (opened.kind === 'refused') {
+      this.#reject(opened);
+      return;
+    }
+    this.#time.hubSays(opened.message.hubTimeMs);
+    if (this.#requests.answer(opened.message)) this.#requestsAnswered++;
+    this.#publisher.fill();
   }
 
-  #health(): Omit<AgentHealth, 'observationsFolded' | 'tables'> {
-    const { buffer, clock } = this.#options;
-    const residentBytes = this.#options.residentBytes ?? (() => process.memoryUsage.rss());
-    const statistics = buffer.statistics();
-    return {
-      uptimeSeconds: (clock.monotonicMs() - this.#startedAtMs) / 1000,
-      residentBytes: residentBytes(),
-      outboxMessages: statistics?.outboxMessages ?? 0,
-      outboxBytes: statistics?.outboxBytes ?? 0,
-      databaseBytes: statistics?.databaseBytes ?? 0,
-    };
+  #reject({ layer, reason, detail }: Parameters<typeof rejectedFault>[0]): OperatorFault {
+    this.#receiptsRejected++;
+    const fault = rejectedFault({ layer, reason, detail });
+    this.#showFault(fault);
+    return fault;
+  }
+
+  #openAdvisories(): AdvisoryDesk | undefined {
+    const { advisories: book, settings, log, buffer, clock } = this.#options;
+    if (book === undefined) return undefined;
+    return new AdvisoryDesk({
+      book,
+      watch: this.#watch,
+      sector: settings.sector,
+      log,
+      show: this.#options.onAdvisory ?? (() => {}),
+      nowMs: () => Math.max(clock.wallMs(), this.#time.lowestMs()),
+      answer: (content) =>
+        buffer.append(STREAM_ALERTS, (position) => this.#sealer.advisoryAnswer(position, content)),
+    });
   }
 
   #isDrained(): boolean {

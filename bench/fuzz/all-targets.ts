@@ -3,11 +3,12 @@ import { frameTargets } from './frame-targets.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
 import type { FuzzSeeds } from './seeds.ts';
 import { streamTargets } from './stream-targets.ts';
+import { tlsTarget } from './tls-target.ts';
 
 const TURNS = ['modbus', 'opcua', 'link', 'modbus', 'opcua', 'link', 'modbus', 'opcua', 'link'];
-const ONCE = ['file', 'certificate', 'explain'];
+const ONCE = ['tls', 'file', 'certificate', 'explain'];
 
 export function allTargets(seeds: FuzzSeeds): FuzzTarget[] {
-  const targets = [...streamTargets(seeds), ...frameTargets(seeds)];
+  const targets = [...streamTargets(seeds), ...frameTargets(seeds), tlsTarget(seeds)];
   return [...TURNS, ...ONCE].flatMap((name) => targets.filter((target) => target.name === name));
 }

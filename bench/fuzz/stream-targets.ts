@@ -19,7 +19,7 @@ const CHUNKS_PER_INPUT_MAX = 4;
 const BODY = 24;
 const TYPE_IDS = SERVICE_TABLE.flatMap((row) => [row.requestTypeId, row.responseTypeId]);
 
-interface Part {
+export interface Part {
   readonly fromClient: boolean;
   readonly bytes: Uint8Array;
 }
@@ -54,7 +54,7 @@ function opcuaState(seeds: FuzzSeeds): FuzzState {
 }
 
 /** One input: a flow that begins, some segments of both sides, now and then a hole, its end. */
-function conversationState(
+export function conversationState(
   analyzer: StreamAnalyzer,
   partsOf: (random: SeededRandom) => readonly Part[],
   acceptedCount: () => number,

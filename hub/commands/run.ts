@@ -11,11 +11,12 @@ const STOP_MS_MAX = 1900;
 export async function run(configPath: string): Promise<void> {
   const config = loadHubConfig(configPath);
   const log = await openLog(config.logLevel);
-  const hub = new Hub(config, new SystemClock(), new SystemRandom(), log);
   const signal = new Promise<string>((resolve) => {
     process.once('SIGTERM', () => resolve('SIGTERM'));
     process.once('SIGINT', () => resolve('SIGINT'));
   });
+  const around = { clock: new SystemClock(), random: new SystemRandom(), log };
+  const hub = await Hub.open(config, around);
   hub.start();
   log.info({ signal: await signal }, 'HUB_STOPPING');
   const limit = setTimeout(() => {
@@ -24,4 +25,6 @@ export async function run(configPath: string): Promise<void> {
   }, STOP_MS_MAX);
   limit.unref();
   await hub.stop();
+  // A database that doesn't answer must not hold the process.
+  process.exit(0);
 }

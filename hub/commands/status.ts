@@ -1,11 +1,16 @@
 /** `fieldtap-hub status`: what is stored of each agent, what is missing, what was refused. */
 import { escapeText } from '../../agent/platform/wire-text.ts';
 import { loadHubConfig } from '../config.ts';
-import { type FindingStatus, readHubStatus, type StreamStatus } from '../hub-status.ts';
+import type { FindingStatus, StreamStatus } from '../hub-status.ts';
+import { openReader } from '../reader.ts';
 
-export function status(options: { readonly config: string; readonly json: boolean }): void {
+export async function status(options: {
+  readonly config: string;
+  readonly json: boolean;
+}): Promise<void> {
   const { database } = loadHubConfig(options.config);
-  const found = readHubStatus(database.path);
+  const reader = await openReader(database);
+  const found = await reader.status().finally(() => reader.close());
   if (options.json) {
     process.stdout.write(`${JSON.stringify(found)}\n`);
     return;
@@ -22,7 +27,8 @@ function streamLine(stream: StreamStatus): string {
   return `${place}: ${stream.stored} stored, up to ${stream.highestSequence}, ${missing}`;
 }
 
-function findingLine(finding: FindingStatus): string {
+/** One finding, for a person. */
+export function findingLine(finding: FindingStatus): string {
   const agent = finding.agentId === '' ? 'unknown agent' : finding.agentId;
   const times = finding.occurrencesCount === 1 ? '' : `, ${finding.occurrencesCount} times`;
   const closed = finding.closedAtMs === null ? '' : ', closed';

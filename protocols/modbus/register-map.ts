@@ -206,13 +206,14 @@ function describe(entry: RegisterMapEntry, words: readonly number[]): RegisterVa
     dataType,
     wordOrder,
     scale,
-    value: decodeValue(entry, words),
+    value: valueOfEntry(entry, words),
     ...(engineeringUnit === undefined ? {} : { engineeringUnit }),
     entry,
   };
 }
 
-function decodeValue(
+/** Value of an entry from its words, high address last; bits as 0 and 1. */
+export function valueOfEntry(
   { dataType, wordOrder, scale }: RegisterMapEntry,
   words: readonly number[],
 ): MappedValue {

@@ -16,14 +16,14 @@ import { uint32 } from './scalars.ts';
 import { SIDE_REQUEST, SIDE_UNKNOWN, sideOf } from './service-table.ts';
 import { type StatusCodeFields, statusCode } from './status-code.ts';
 import { arrayOf, skipped, structure } from './structure.ts';
-import { string } from './text.ts';
+import { guardedString, string } from './text.ts';
 
 export const requestHeader = structure({
   authenticationToken: secretNodeId,
   timestamp: dateTime,
   requestHandle: uint32,
   returnDiagnostics: uint32,
-  auditEntryId: string,
+  auditEntryId: guardedString,
   timeoutHintMs: uint32,
   additionalHeader: skipped(unknownExtensionObject),
 });

@@ -29,6 +29,20 @@ export function string(reader: ByteReader): string | undefined {
   return textOf(reader, at, wholeCharacters(reader.bytes, at, STRING_BYTES_KEPT_MAX));
 }
 
+/**
+ * String of a message that carries secrets. A damaged length lets a text run on into what follows,
+ * a password too; the length of whatever it swallowed leaves two zero bytes inside it. Such a text
+ * is therefore hidden: marked as a secret, and absent.
+ */
+export function guardedString(reader: ByteReader): string | undefined {
+  const at = reader.position;
+  const text = string(reader);
+  if (text === undefined || !text.includes('\u0000\u0000')) return text;
+  reader.markSecret(at, reader.position - at);
+  reader.note('textHidden');
+  return undefined;
+}
+
 /** Length of a ByteString whose content is nobody's business; null is absent. */
 export function byteStringLength(reader: ByteReader): number | undefined {
   const length = reader.readLength();

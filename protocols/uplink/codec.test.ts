@@ -7,6 +7,15 @@ import { decodeCbor, encodeCbor, type WireValue } from './cbor.ts';
 import { decodeAgentMessage, decodeReceipt, encodeAgentMessage, encodeReceipt } from './codec.ts';
 import type { AgentMessage, Alert, Summary } from './messages.ts';
 import { sealAgentMessage } from './open.ts';
+import {
+  sampleAdvisoryAnswer,
+  sampleEvidence,
+  sampleKeyRotation,
+  sampleNextSigner,
+  sampleStatement,
+  sampleSummaryDelta,
+  sampleTombstone,
+} from './sample-hub-messages.ts';
 import { sampleSigner } from './sample-keys.ts';
 import {
   busySummary,
@@ -34,6 +43,12 @@ const messages: readonly { name: string; message: AgentMessage }[] = [
   { name: 'summary',                    message: sampleSummary(ID, 2) },
   { name: 'summary of a busy minute',   message: busySummary(ID, 2) },
   { name: 'alert',                      message: sampleAlert(ID, 2) },
+  { name: 'tombstone',                  message: sampleTombstone(ID, 2) },
+  { name: 'statement',                  message: sampleStatement(ID, 2) },
+  { name: 'advisoryAnswer',             message: sampleAdvisoryAnswer(ID, 2) },
+  { name: 'keyRotation',                message: sampleKeyRotation(sampleNextSigner(2), 2) },
+  { name: 'evidence',                   message: sampleEvidence(ID, 2) },
+  { name: 'summaryDelta',               message: sampleSummaryDelta(ID, 20) },
 ];
 
 for (const { name, message } of messages) {
@@ -97,7 +112,7 @@ const summary = sampleSummary(ID, 2);
 // biome-ignore format: one case per line
 const refused: readonly { name: string; bytes: Uint8Array; reason: string; detail?: string }[] = [
   { name: 'no map',                                  bytes: encodeCbor([1]),                        reason: 'kindUnknown' },
-  { name: 'a kind of a later version',               bytes: edited(alert, 1, 9),                    reason: 'kindUnknown' },
+  { name: 'a kind of a later version',               bytes: edited(alert, 1, 99),                   reason: 'kindUnknown' },
   { name: 'a receipt from an agent',                 bytes: encodeReceipt(sampleReceipt(ID, 1)),    reason: 'kindUnknown' },
   { name: 'an agentId of 15 bytes',                  bytes: edited(alert, 2, new Uint8Array(15)),   reason: 'fieldLimit', detail: 'agentId' },
   { name: 'epoch 0',                                 bytes: edited(alert, 3, 0),                    reason: 'fieldLimit', detail: 'epoch' },

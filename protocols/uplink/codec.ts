@@ -2,21 +2,36 @@
  * Messages to deterministic CBOR and back. Decoding answers with the message or with a refusal of
  * layer `encoding` or `rule`; it never throws on bytes.
  */
+import { advisoryShape } from './advisory.ts';
+import { advisoryAnswerShape } from './advisory-answer.ts';
 import { alertShape } from './alert.ts';
 import { decodeCbor, decodeLenient, encodeCbor, type WireValue } from './cbor.ts';
 import { epochBeginsShape } from './epoch-begins.ts';
+import { evidenceShape } from './evidence.ts';
 import {
   identityShape,
   KEY_KIND,
+  KIND_ADVISORY_ANSWER,
   KIND_ALERT,
   KIND_EPOCH_BEGINS,
+  KIND_EVIDENCE,
+  KIND_KEY_ROTATION,
+  KIND_STATEMENT,
   KIND_SUMMARY,
+  KIND_SUMMARY_DELTA,
+  KIND_TOMBSTONE,
 } from './identity.ts';
-import { type AgentMessage, type Receipt, STREAM_ALERTS, STREAM_SUMMARIES } from './messages.ts';
+import { keyRotationShape } from './key-rotation.ts';
+import type { Advisory, AgentMessage, HubMessage, HubRequest, Receipt } from './messages.ts';
 import { receiptShape } from './receipt.ts';
 import { type Refusal, refusal, type SignedPlace } from './refusal.ts';
-import { decodeShape, encodeShape, type ShapeResult } from './shape.ts';
+import { requestShape } from './request.ts';
+import { brokenAdvisoryRule, brokenReceiptRule, brokenRequestRule, brokenRule } from './rules.ts';
+import { decodeShape, encodeShape, type Shape, type ShapeResult } from './shape.ts';
+import { statementShape } from './statement.ts';
 import { summaryShape } from './summary.ts';
+import { summaryDeltaShape } from './summary-delta.ts';
+import { tombstoneShape } from './tombstone.ts';
 
 /** Throws RangeError for a message that breaks its own contract: a bug of ours. */
 export function encodeAgentMessage(message: AgentMessage): Uint8Array {
@@ -41,19 +56,43 @@ export function decodeAgentMessage(payload: Uint8Array): DecodedAgentMessage {
   return { kind: 'message', message: result.value };
 }
 
-export function encodeReceipt(receipt: Receipt): Uint8Array {
-  return encodeCbor(encodeShape(receiptShape, receipt));
+/** As encodeAgentMessage, for what a hub signs. */
+export function encodeHubMessage(message: HubMessage): Uint8Array {
+  return encodeCbor(hubMessageToWire(message));
 }
 
-export type DecodedReceipt = { readonly kind: 'message'; readonly message: Receipt } | Refusal;
+export function encodeReceipt(receipt: Receipt): Uint8Array {
+  return encodeHubMessage(receipt);
+}
+
+/** A message of a hub after its signature was verified. */
+export type DecodedHubMessage<T extends HubMessage> =
+  | { readonly kind: 'message'; readonly message: T }
+  | Refusal;
+export type DecodedReceipt = DecodedHubMessage<Receipt>;
 
 export function decodeReceipt(payload: Uint8Array): DecodedReceipt {
+  return decodeHubMessage(payload, receiptShape, brokenReceiptRule);
+}
+
+export function decodeRequest(payload: Uint8Array): DecodedHubMessage<HubRequest> {
+  return decodeHubMessage(payload, requestShape, brokenRequestRule);
+}
+
+export function decodeAdvisory(payload: Uint8Array): DecodedHubMessage<Advisory> {
+  return decodeHubMessage(payload, advisoryShape, brokenAdvisoryRule);
+}
+
+function decodeHubMessage<T extends HubMessage>(
+  payload: Uint8Array,
+  shape: Shape<T>,
+  broken: (message: T) => Refusal | undefined,
+): DecodedHubMessage<T> {
   const decoded = decodeCbor(payload);
   if (decoded.kind === 'refused') return decoded;
-  const result = decodeShape(receiptShape, decoded.value);
+  const result = decodeShape(shape, decoded.value);
   if (result.kind === 'fault') return refusal('rule', result.reason, result.field);
-  const broken = brokenReceiptRule(result.value);
-  return broken ?? { kind: 'message', message: result.value };
+  return broken(result.value) ?? { kind: 'message', message: result.value };
 }
 
 function agentMessageToWire(message: AgentMessage): WireValue {
@@ -62,63 +101,59 @@ function agentMessageToWire(message: AgentMessage): WireValue {
       return encodeShape(epochBeginsShape, message);
     case 'summary':
       return encodeShape(summaryShape, message);
+    case 'summaryDelta':
+      return encodeShape(summaryDeltaShape, message);
     case 'alert':
       return encodeShape(alertShape, message);
+    case 'tombstone':
+      return encodeShape(tombstoneShape, message);
+    case 'statement':
+      return encodeShape(statementShape, message);
+    case 'advisoryAnswer':
+      return encodeShape(advisoryAnswerShape, message);
+    case 'keyRotation':
+      return encodeShape(keyRotationShape, message);
+    case 'evidence':
+      return encodeShape(evidenceShape, message);
     default:
       return message satisfies never;
   }
 }
 
-function decodeByKind(wire: unknown): ShapeResult<AgentMessage> {
-  switch (wire instanceof Map ? wire.get(KEY_KIND) : undefined) {
-    case KIND_EPOCH_BEGINS:
-      return decodeShape(epochBeginsShape, wire);
-    case KIND_SUMMARY:
-      return decodeShape(summaryShape, wire);
-    case KIND_ALERT:
-      return decodeShape(alertShape, wire);
+function hubMessageToWire(message: HubMessage): WireValue {
+  switch (message.kind) {
+    case 'receipt':
+      return encodeShape(receiptShape, message);
+    case 'request':
+      return encodeShape(requestShape, message);
+    case 'advisory':
+      return encodeShape(advisoryShape, message);
     default:
-      return { kind: 'fault', reason: 'kindUnknown', field: 'kind' };
+      return message satisfies never;
   }
 }
 
-/** What no single field can say: kind against stream, beginning of an epoch, times in order. */
-function brokenRule(message: AgentMessage): Refusal | undefined {
-  const isFirst = message.sequence === 1;
-  if (isFirst !== (message.kind === 'epochBegins')) {
-    return refusal('rule', 'epochNotBegun', 'sequence 1 and epochBegins belong together');
-  }
-  if (isFirst && message.previousSha256.some((byte) => byte !== 0)) {
-    return refusal('rule', 'epochNotBegun', 'previousSha256 of sequence 1 is 32 zero bytes');
-  }
-  if (message.kind === 'alert') {
-    if (message.stream !== STREAM_ALERTS) return refusal('rule', 'streamMismatch', 'stream');
-    if (message.lastSeenUs < message.firstSeenUs) return timeReversed('lastSeenUs');
-  }
-  if (message.kind === 'summary') {
-    if (message.stream !== STREAM_SUMMARIES) return refusal('rule', 'streamMismatch', 'stream');
-    if (message.toUs < message.fromUs) return timeReversed('toUs');
-    if (message.part !== undefined && message.part.number > message.part.of) {
-      return refusal('rule', 'fieldLimit', 'part');
-    }
-  }
-  return undefined;
+const DECODERS: ReadonlyMap<unknown, (wire: unknown) => ShapeResult<AgentMessage>> = new Map([
+  [KIND_EPOCH_BEGINS, decoderOf(epochBeginsShape)],
+  [KIND_SUMMARY, decoderOf(summaryShape)],
+  [KIND_ALERT, decoderOf(alertShape)],
+  [KIND_TOMBSTONE, decoderOf(tombstoneShape)],
+  [KIND_STATEMENT, decoderOf(statementShape)],
+  [KIND_ADVISORY_ANSWER, decoderOf(advisoryAnswerShape)],
+  [KIND_KEY_ROTATION, decoderOf(keyRotationShape)],
+  [KIND_EVIDENCE, decoderOf(evidenceShape)],
+  [KIND_SUMMARY_DELTA, decoderOf(summaryDeltaShape)],
+]);
+
+function decoderOf<T extends AgentMessage>(
+  shape: Shape<T>,
+): (wire: unknown) => ShapeResult<AgentMessage> {
+  return (wire) => decodeShape(shape, wire);
 }
 
-function timeReversed(field: string): Refusal {
-  return refusal('rule', 'timeReversed', field);
-}
-
-/** Ranges rise, don't touch, and lie above the cumulative one. */
-function brokenReceiptRule(receipt: Receipt): Refusal | undefined {
-  let above = receipt.cumulative + 1;
-  for (const range of receipt.have) {
-    if (range.from <= above || range.to < range.from) return refusal('rule', 'fieldLimit', 'have');
-    above = range.to + 1;
-  }
-  const isNone = receipt.cumulativeSha256.every((byte) => byte === 0);
-  if (receipt.cumulative === 0 && !isNone) return refusal('rule', 'fieldLimit', 'cumulativeSha256');
-  return undefined;
+function decodeByKind(wire: unknown): ShapeResult<AgentMessage> {
+  const decode = wire instanceof Map ? DECODERS.get(wire.get(KEY_KIND)) : undefined;
+  return decode?.(wire) ?? { kind: 'fault', reason: 'kindUnknown', field: 'kind' };
 }
 
 function withPlace(refused: Refusal, wire: unknown): Refusal {

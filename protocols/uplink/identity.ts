@@ -20,8 +20,16 @@ export const KIND_EPOCH_BEGINS = 1;
 export const KIND_SUMMARY = 2;
 export const KIND_ALERT = 3;
 export const KIND_RECEIPT = 4;
+export const KIND_TOMBSTONE = 5;
+export const KIND_STATEMENT = 6;
+export const KIND_ADVISORY_ANSWER = 7;
+export const KIND_KEY_ROTATION = 8;
+export const KIND_EVIDENCE = 9;
+export const KIND_REQUEST = 10;
+export const KIND_ADVISORY = 11;
+export const KIND_SUMMARY_DELTA = 12;
 
-const CLOCK_SOURCES: readonly ClockSource[] = ['none', 'rtc', 'ntp', 'ptp'];
+const CLOCK_SOURCES: readonly ClockSource[] = ['none', 'rtc', 'ntp', 'ptp', 'hub'];
 
 export const epoch = uint(EPOCH_MAX, 1);
 export const sha256 = bytes(SHA256_BYTES);

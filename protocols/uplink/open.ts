@@ -2,12 +2,29 @@
  * The whole way of a message, both directions: `seal...` gives the bytes that travel, `open...`
  * verifies, decodes and holds what was signed against where it was delivered.
  */
-import { decodeAgentMessage, decodeReceipt, encodeAgentMessage, encodeReceipt } from './codec.ts';
+import { ADVISORY_BYTES_MAX } from './advisory.ts';
+import {
+  type DecodedHubMessage,
+  decodeAdvisory,
+  decodeAgentMessage,
+  decodeReceipt,
+  decodeRequest,
+  encodeAgentMessage,
+  encodeHubMessage,
+} from './codec.ts';
 import { messageSha256, openMessage, signMessage } from './cose.ts';
-import type { AgentMessage, Receipt } from './messages.ts';
+import type { Advisory, AgentMessage, HubMessage, HubRequest, Receipt } from './messages.ts';
 import { type Refusal, refusal } from './refusal.ts';
 import type { KeyId, Signer, VerificationKey } from './signature.ts';
-import { endsWithTopic, parseTopic, receiptTopic, STREAMS, streamTopic } from './topics.ts';
+import {
+  advisoryTopic,
+  endsWithTopic,
+  parseTopic,
+  receiptTopic,
+  requestTopic,
+  STREAMS,
+  streamTopic,
+} from './topics.ts';
 
 export function sealAgentMessage(signer: Signer, message: AgentMessage): Uint8Array {
   const topic = streamTopic(message.agentId, message.stream);
@@ -15,7 +32,21 @@ export function sealAgentMessage(signer: Signer, message: AgentMessage): Uint8Ar
 }
 
 export function sealReceipt(signer: Signer, receipt: Receipt): Uint8Array {
-  return signMessage(signer, receiptTopic(receipt.agentId), encodeReceipt(receipt));
+  return signMessage(signer, receiptTopic(receipt.agentId), encodeHubMessage(receipt));
+}
+
+/** `signer`: the hub's receipt key. */
+export function sealRequest(signer: Signer, request: HubRequest): Uint8Array {
+  return signMessage(signer, requestTopic(request.agentId), encodeHubMessage(request));
+}
+
+/** `signer`: the advisory key. Throws RangeError for one that is longer than ADVISORY_BYTES_MAX. */
+export function sealAdvisory(signer: Signer, advisory: Advisory): Uint8Array {
+  const bytes = signMessage(signer, advisoryTopic(advisory.sector), encodeHubMessage(advisory));
+  if (bytes.byteLength > ADVISORY_BYTES_MAX) {
+    throw new RangeError(`an advisory of ${bytes.byteLength} bytes, over ${ADVISORY_BYTES_MAX}`);
+  }
+  return bytes;
 }
 
 export interface OpenedAgentMessage {
@@ -47,6 +78,9 @@ export function openAgentMessage(
   const { message } = decoded;
   if (message.agentId !== keyId.signerId) {
     return refusal('rule', 'signerMismatch', `signed by ${keyId.signerId}`);
+  }
+  if (message.kind === 'keyRotation' && message.newKeyNumber <= keyId.keyNumber) {
+    return refusal('rule', 'fieldLimit', 'newKeyNumber');
   }
   if (topic !== streamTopic(message.agentId, message.stream)) {
     return refusal('rule', 'streamMismatch', `signed for ${topic}`);
@@ -87,13 +121,65 @@ export function openReceipt(
   deliveredTopic?: string,
 ): OpenedReceipt | Refusal {
   const topic = receiptTopic(agentId);
+  const opened = openHubMessage(bytes, keyLookup, topic, deliveredTopic, decodeReceipt);
+  if (opened.kind === 'refused') return opened;
+  const { message: receipt, keyId } = opened;
+  if (receipt.agentId !== agentId) return refusal('rule', 'topicMismatch', 'agentId');
+  return { kind: 'opened', receipt, keyId };
+}
+
+/** As openReceipt, for what the hub asks for: by the same keys. */
+export function openRequest(
+  bytes: Uint8Array,
+  keyLookup: KeyLookup,
+  agentId: string,
+  deliveredTopic?: string,
+): OpenedHubMessage<HubRequest> | Refusal {
+  const topic = requestTopic(agentId);
+  const opened = openHubMessage(bytes, keyLookup, topic, deliveredTopic, decodeRequest);
+  if (opened.kind === 'opened' && opened.message.agentId !== agentId) {
+    return refusal('rule', 'topicMismatch', 'agentId');
+  }
+  return opened;
+}
+
+/** `keyLookup` knows the advisory keys and no others; `sector`: whose advisory is wanted. */
+export function openAdvisory(
+  bytes: Uint8Array,
+  keyLookup: KeyLookup,
+  sector: string,
+  deliveredTopic?: string,
+): OpenedHubMessage<Advisory> | Refusal {
+  if (bytes.byteLength > ADVISORY_BYTES_MAX) {
+    return refusal('encoding', 'tooLarge', `${bytes.byteLength} bytes`);
+  }
+  const topic = advisoryTopic(sector);
+  const opened = openHubMessage(bytes, keyLookup, topic, deliveredTopic, decodeAdvisory);
+  if (opened.kind === 'opened' && opened.message.sector !== sector) {
+    return refusal('rule', 'topicMismatch', 'sector');
+  }
+  return opened;
+}
+
+export interface OpenedHubMessage<T extends HubMessage> {
+  readonly kind: 'opened';
+  readonly message: T;
+  readonly keyId: KeyId;
+}
+
+function openHubMessage<T extends HubMessage>(
+  bytes: Uint8Array,
+  keyLookup: KeyLookup,
+  topic: string,
+  deliveredTopic: string | undefined,
+  decode: (payload: Uint8Array) => DecodedHubMessage<T>,
+): OpenedHubMessage<T> | Refusal {
   const opened = openMessage(bytes, keyLookup, () => [topic]);
   if (opened.kind === 'refused') return opened;
-  const decoded = decodeReceipt(opened.payload);
+  const decoded = decode(opened.payload);
   if (decoded.kind === 'refused') return decoded;
-  if (decoded.message.agentId !== agentId) return refusal('rule', 'topicMismatch', 'agentId');
   if (deliveredTopic !== undefined && !endsWithTopic(deliveredTopic, topic)) {
     return refusal('rule', 'topicMismatch', `signed for ${topic}`);
   }
-  return { kind: 'opened', receipt: decoded.message, keyId: opened.keyId };
+  return { kind: 'opened', message: decoded.message, keyId: opened.keyId };
 }

@@ -22,7 +22,7 @@ export const ENCODING_REASONS = [
 export const RULE_REASONS = [
   'algorithmMismatch', 'signerMismatch', 'topicMismatch', 'kindUnknown', 'streamMismatch',
   'fieldMissing', 'fieldType', 'fieldLimit', 'notCanonical', 'epochNotBegun', 'forked', 'revoked',
-  'timeReversed',
+  'timeReversed', 'newKeyUnproven',
 ] as const;
 
 export type EncodingReason = (typeof ENCODING_REASONS)[number];

@@ -1,6 +1,6 @@
 /**
  * Plausible messages for tests, vectors and measurements. `busySummary` is the golden input of the
- * size figure: 50 conversations and 5 detections with every field filled.
+ * size figures: 50 conversations and 5 detections with every field filled.
  */
 import { createHash } from 'node:crypto';
 import type { ConversationCounts } from '../interval-report.ts';
@@ -141,10 +141,90 @@ export function busySummary(agentId: string, sequence: number): Summary {
     health: {
       ...plain.health,
       bytesWrittenToday: 1_234_567,
+      losses: [
+        { name: 'observationsEvicted', count: 1200 },
+        { name: 'evidenceEvicted', count: 12 },
+      ],
       tables: ['flows', 'pendingTransactions', 'conversations', 'chunks', 'nodes'].map(
         (table, index) => ({ table, used: 100 * index + 7, max: 8192, evicted: 0, refused: 0 }),
       ),
     },
+    coverage: plain.coverage.map((each) => ({
+      ...each,
+      framesDuplicate: 17,
+      bytesNotFramed: 3,
+      bytesMissed: 1460,
+    })),
+    blind: [
+      {
+        interfaceName: 'eth1',
+        fromUs: FROM_US + 7_000_000,
+        toUs: FROM_US + 7_400_000,
+        cause: 'linkDown',
+      },
+      { fromUs: FROM_US + 9_000_000, toUs: FROM_US + 9_900_000, cause: 'workerRestart' },
+    ],
+    blindFolded: 1,
+    assetChanges: [
+      {
+        assetId: hexOfBytes(sampleBytes('asset 1', 8)),
+        change: 'new',
+        address: hexOfBytes(sampleBytes('server 4', 8)),
+        lastSeenUs: FROM_US + 30_000_000,
+        facts: [
+          { fact: 'role', value: 'modbus server' },
+          { fact: 'vendor', value: 'Example Pumps' },
+        ],
+      },
+    ],
+    assetChangesFolded: 2,
+  };
+}
+
+/** The minute after `base` at a steady plant: the same conversations, some counts differ. */
+export function steadySummary(base: Summary, sequence: number): Summary {
+  const minuteUs = 60_000_000;
+  return {
+    ...base,
+    sequence,
+    previousSha256: sampleBytes(`2/${sequence - 1}`, 32),
+    signedAtMs: base.signedAtMs + 60_000,
+    fromUs: base.fromUs + minuteUs,
+    toUs: base.toUs + minuteUs,
+    conversations: base.conversations.map((each, index) => {
+      const more = chance(`steady ${index}`, 5) - 2;
+      const [first, ...others] = each.functionCodes ?? [];
+      return {
+        ...each,
+        requests: each.requests + more,
+        responses: each.responses + more,
+        ...(first !== undefined && {
+          functionCodes: [
+            { ...first, requests: first.requests + more, responses: first.responses + more },
+            ...others,
+          ],
+        }),
+        ...(each.services !== undefined && {
+          services: each.services.map((service, at) =>
+            at === 0 ? { ...service, count: service.count + more } : service,
+          ),
+        }),
+        firstSeenUs: each.firstSeenUs + minuteUs + chance(`steady first ${index}`, 400_000),
+        lastSeenUs: each.lastSeenUs + minuteUs - chance(`steady last ${index}`, 400_000),
+      };
+    }),
+    detections: base.detections.map((each) => ({
+      ...each,
+      occurrencesCount: each.occurrencesCount + 1,
+      lastSeenUs: each.lastSeenUs + minuteUs,
+    })),
+    health: { ...base.health, uptimeSeconds: base.health.uptimeSeconds + 60 },
+    blind:
+      base.blind?.map((each) => ({
+        ...each,
+        fromUs: each.fromUs + minuteUs,
+        toUs: each.toUs + minuteUs,
+      })) ?? [],
   };
 }
 

@@ -21,6 +21,12 @@ export function uint(max: number = Number.MAX_SAFE_INTEGER, min = 0): Shape<numb
   };
 }
 
+/** A whole number with a sign: by how much a count differs from another one. */
+export const difference: Shape<number> = {
+  ...uint(Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER),
+  about: { type: 'difference' },
+};
+
 /** Any finite number from `min` to `max`; without a fraction it is an integer on the wire. */
 export function number(min: number, max: number): Shape<number> {
   return {
@@ -118,6 +124,22 @@ export function bytes(length: number): Shape<Uint8Array> {
     fromWire(wire) {
       if (!(wire instanceof Uint8Array)) throw new ShapeFault('fieldType');
       if (wire.byteLength !== length) throw new ShapeFault('fieldLimit');
+      return wire;
+    },
+  };
+}
+
+/** Bytes of any length up to `bytesMax`. */
+export function blob(bytesMax: number): Shape<Uint8Array> {
+  return {
+    about: { type: 'blob', bytesMax },
+    toWire(value, context) {
+      if (value.byteLength > bytesMax) throw new RangeError(`${context.field}: over ${bytesMax}`);
+      return value;
+    },
+    fromWire(wire) {
+      if (!(wire instanceof Uint8Array)) throw new ShapeFault('fieldType');
+      if (wire.byteLength > bytesMax) throw new ShapeFault('fieldLimit');
       return wire;
     },
   };

@@ -20,7 +20,8 @@ export type ShapeAbout =
   | { readonly type: 'uint'; readonly min: number; readonly max: number }
   | { readonly type: 'number'; readonly min: number; readonly max: number }
   | { readonly type: 'sinceBase' | 'base' | 'bool' | 'agentId' | 'address' }
-  | { readonly type: 'text'; readonly bytesMax: number }
+  | { readonly type: 'difference' }
+  | { readonly type: 'text' | 'blob'; readonly bytesMax: number }
   | { readonly type: 'bytes' | 'hex'; readonly length: number }
   | { readonly type: 'choice'; readonly words: readonly string[] }
   | { readonly type: 'constant'; readonly code: number; readonly word: string }
@@ -175,6 +176,8 @@ export function columns<T>(max: number, table: FieldTable<T>): Shape<readonly T[
       for (const [name, part] of fields) {
         const column: unknown = wire[part.key];
         context.field = name;
+        // What was added at the end later isn't there in messages of before.
+        if (column === undefined && part.optional) continue;
         if (!Array.isArray(column)) throw new ShapeFault('fieldMissing');
         if (column.length !== count) throw new ShapeFault('fieldType');
         for (let index = 0; index < count; index++) {
@@ -212,8 +215,8 @@ function positionFromWire(
   context: ShapeContext,
 ): void {
   context.field = name;
+  if (optional && (wire === null || wire === undefined)) return;
   if (wire === undefined) throw new ShapeFault('fieldMissing');
-  if (wire === null && optional) return;
   value[name] = shape.fromWire(wire, context);
 }
 

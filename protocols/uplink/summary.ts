@@ -2,16 +2,23 @@
 import type {
   ConversationCounts,
   FunctionCodeCount,
-  InterfaceCoverage,
   ServiceCount,
+  SourceCoverage,
   TableUse,
   TrafficCounts,
 } from '../interval-report.ts';
 import { CONVERSATIONS_PER_REPORT_MAX, DETECTIONS_PER_REPORT_MAX } from '../interval-report.ts';
 import { CODE_BYTES_MAX, DETECTION_ID_BYTES, SEVERITIES, SHARINGS } from './alert.ts';
 import { IDENTITY_FIELDS, KEY_KIND, KIND_SUMMARY } from './identity.ts';
-import type { AgentHealth, DetectionDigest, Summary } from './messages.ts';
-import { columns, field, map, optional, row, type Shape } from './shape.ts';
+import type {
+  AgentHealth,
+  AssetChange,
+  BlindInterval,
+  DetectionDigest,
+  MessageIdentity,
+  Summary,
+} from './messages.ts';
+import { columns, type FieldTable, field, map, optional, row, type Shape } from './shape.ts';
 import {
   address,
   baseUs,
@@ -30,14 +37,22 @@ const NAME_BYTES_MAX = 64;
 const SITE_NAME_BYTES_MAX = 256;
 const INTERFACES_MAX = 16;
 const TABLES_MAX = 64;
-const FUNCTION_CODES_MAX = 256;
-const SERVICES_MAX = 128;
+const LOSSES_MAX = 32;
+const FACT_BYTES_MAX = 32;
+const FACT_VALUE_BYTES_MAX = 128;
+const FACTS_MAX = 16;
+export const CONVERSATIONS_MAX = CONVERSATIONS_PER_REPORT_MAX;
+export const FUNCTION_CODES_MAX = 256;
+export const SERVICES_MAX = 128;
+/** What doesn't fit is counted beside it. */
+export const BLIND_MAX = 32;
+export const ASSET_CHANGES_MAX = 64;
 const PARTS_MAX = 255;
 
 const name = text(NAME_BYTES_MAX);
 const count = uint();
 
-const coverage = columns<InterfaceCoverage>(INTERFACES_MAX, {
+const coverage = columns<SourceCoverage>(INTERFACES_MAX, {
   interfaceName: field(0, name),
   framesSeen: field(1, count),
   framesDropped: field(2, count),
@@ -46,6 +61,9 @@ const coverage = columns<InterfaceCoverage>(INTERFACES_MAX, {
   linkUp: field(5, bool),
   coveredMs: field(6, count),
   intervalMs: field(7, count),
+  framesDuplicate: optional(8, count),
+  bytesNotFramed: optional(9, count),
+  bytesMissed: optional(10, count),
 });
 
 const traffic = row<TrafficCounts>({
@@ -127,11 +145,54 @@ const health = map<AgentHealth>({
       refused: field(4, count),
     }),
   ),
+  losses: optional(
+    9,
+    columns<{ readonly name: string; readonly count: number }>(LOSSES_MAX, {
+      name: field(0, name),
+      count: field(1, count),
+    }),
+  ),
 });
 
-export const summaryShape: Shape<Summary> = map<Summary>({
-  kind: field(KEY_KIND, constant(KIND_SUMMARY, 'summary')),
-  ...IDENTITY_FIELDS,
+const BLIND_CAUSES: readonly BlindInterval['cause'][] = [
+  'linkDown',
+  'workerRestart',
+  'overload',
+  'suspended',
+  'bufferFault',
+];
+
+const blind = columns<BlindInterval>(BLIND_MAX, {
+  interfaceName: optional(0, name),
+  fromUs: field(1, sinceBaseUs),
+  toUs: field(2, sinceBaseUs),
+  cause: field(3, choice(BLIND_CAUSES)),
+});
+
+const ASSET_ID_BYTES = 8;
+const CHANGES: readonly AssetChange['change'][] = ['new', 'changed', 'gone'];
+
+const assetChanges = columns<AssetChange>(ASSET_CHANGES_MAX, {
+  assetId: field(0, hex(ASSET_ID_BYTES)),
+  change: field(1, choice(CHANGES)),
+  address: optional(2, address),
+  unitId: optional(3, uint(255)),
+  lastSeenUs: field(4, sinceBaseUs),
+  facts: field(
+    5,
+    list(
+      FACTS_MAX,
+      row<AssetChange['facts'][number]>({
+        fact: field(0, text(FACT_BYTES_MAX)),
+        value: field(1, text(FACT_VALUE_BYTES_MAX)),
+      }),
+      'cut',
+    ),
+  ),
+});
+
+/** What a summary says beside who it is; `summaryDelta` has the same. */
+export const CONTENT_FIELDS: FieldTable<Omit<Summary, keyof MessageIdentity | 'kind'>> = {
   sharing: field(10, choice(SHARINGS)),
   siteName: optional(11, text(SITE_NAME_BYTES_MAX)),
   sector: optional(12, name),
@@ -152,4 +213,14 @@ export const summaryShape: Shape<Summary> = map<Summary>({
       of: field(1, uint(PARTS_MAX, 1)),
     }),
   ),
+  blind: optional(24, blind),
+  blindFolded: optional(25, count),
+  assetChanges: optional(26, assetChanges),
+  assetChangesFolded: optional(27, count),
+};
+
+export const summaryShape: Shape<Summary> = map<Summary>({
+  kind: field(KEY_KIND, constant(KIND_SUMMARY, 'summary')),
+  ...IDENTITY_FIELDS,
+  ...CONTENT_FIELDS,
 });

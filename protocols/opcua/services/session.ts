@@ -10,7 +10,7 @@ import { nodeId, secretNodeId } from '../node-id.ts';
 import { boolean, duration, uint32 } from '../scalars.ts';
 import { GOOD, statusCode } from '../status-code.ts';
 import { arrayOf, type Decoder, named, skipped, structure } from '../structure.ts';
-import { byteStringLength, pseudonym, secretLength, string } from '../text.ts';
+import { byteStringLength, guardedString, pseudonym, secretLength } from '../text.ts';
 import {
   applicationDescription,
   ENDPOINT_DESCRIPTION_BYTES_MIN,
@@ -19,7 +19,7 @@ import {
 
 /** SignatureData: the algorithm's URI; the signature itself is left behind. */
 const signatureAlgorithm: Decoder<string | undefined> = (reader) => {
-  const algorithm = named(reader, 'algorithm', string);
+  const algorithm = named(reader, 'algorithm', guardedString);
   named(reader, 'signature', secretLength);
   return algorithm;
 };
@@ -31,9 +31,9 @@ const softwareCertificates = skipped(
 
 const createSessionFields = structure({
   clientDescription: applicationDescription,
-  serverUri: string,
-  endpointUrl: string,
-  sessionName: string,
+  serverUri: guardedString,
+  endpointUrl: guardedString,
+  sessionName: guardedString,
   clientNonceBytes: secretLength,
   clientCertificate: certificate,
   requestedSessionTimeoutMs: duration,
@@ -82,41 +82,59 @@ const ISSUED_TOKEN = 940;
 
 const userIdentityBodies = {
   [ANONYMOUS]: (reader: ByteReader): UserIdentityToken => {
-    return present({ tokenType: 'Anonymous', policyId: named(reader, 'policyId', string) });
+    return present({ tokenType: 'Anonymous', policyId: named(reader, 'policyId', guardedString) });
   },
   [USER_NAME]: userNameToken,
   [CERTIFICATE]: (reader: ByteReader): UserIdentityToken => {
-    const policyId = named(reader, 'policyId', string);
+    const policyId = named(reader, 'policyId', guardedString);
     const chain = named(reader, 'certificate', certificate);
     return present({ tokenType: 'Certificate', policyId, certificate: chain });
   },
   [ISSUED_TOKEN]: (reader: ByteReader): UserIdentityToken => {
-    const policyId = named(reader, 'policyId', string);
+    const policyId = named(reader, 'policyId', guardedString);
     const tokenBytes = named(reader, 'token', secretLength);
-    const encryptionAlgorithm = named(reader, 'encryptionAlgorithm', string);
+    const encryptionAlgorithm = named(reader, 'encryptionAlgorithm', guardedString);
     return present({ tokenType: 'IssuedToken', policyId, tokenBytes, encryptionAlgorithm });
   },
 };
 
-/** One of another type is only named: its body may be a secret and is masked whole. */
+/**
+ * One of another type is only named: its body may be a secret and is masked whole. So is one whose
+ * certificate is none: its type may be what was damaged.
+ */
 export function userIdentityToken(
   reader: ByteReader,
 ): UserIdentityToken | UnknownExtensionObject | undefined {
   const start = reader.position;
   const token = extensionObject<UserIdentityToken>(reader, userIdentityBodies);
-  if (token !== undefined && 'encoding' in token) {
+  if (token === undefined) return token;
+  if (!('tokenType' in token) || token.certificate?.parseError !== undefined) {
     reader.markSecret(start, reader.position - start);
   }
   return token;
 }
 
-export const activateSessionRequest = structure({
+const activateSessionFields = structure({
   clientSignatureAlgorithm: signatureAlgorithm,
   clientSoftwareCertificates: softwareCertificates,
-  localeIds: arrayOf(string, 4, ''),
+  localeIds: arrayOf(guardedString, 4, ''),
   userIdentityToken,
   userTokenSignatureAlgorithm: signatureAlgorithm,
 });
+
+/** Where one byte of a login is wrong, its texts may be anything, a signature too: none is told. */
+export function activateSessionRequest(
+  reader: ByteReader,
+): ReturnType<typeof activateSessionFields> {
+  const start = reader.position;
+  const fields = activateSessionFields(reader);
+  if (reader.status !== 'malformed' && reader.bytesLeft === 0) return fields;
+  reader.markSecret(start, reader.end - start);
+  const { userIdentityToken: token } = fields;
+  if (token === undefined || !('tokenType' in token)) return {};
+  const { policyId: _, encryptionAlgorithm: __, ...kept } = token;
+  return { userIdentityToken: kept };
+}
 
 export const activateSessionResponse = structure({
   serverNonceBytes: secretLength,
@@ -132,12 +150,12 @@ export const cancelResponse = structure({ cancelCount: uint32 });
 
 /** policyId, userName, password, encryptionAlgorithm (OPC 10000-4 §7.41.4). */
 function userNameToken(reader: ByteReader): UserIdentityToken {
-  const policyId = named(reader, 'policyId', string);
+  const policyId = named(reader, 'policyId', guardedString);
   const userName = named(reader, 'userName', pseudonym);
   const isSecretEncrypted = beginsEncryptedSecret(reader);
   const tokenBytes = named(reader, 'password', secretLength);
   const isRead = !reader.isStopped;
-  const encryptionAlgorithm = named(reader, 'encryptionAlgorithm', string);
+  const encryptionAlgorithm = named(reader, 'encryptionAlgorithm', guardedString);
   const passwordPresent = isRead ? (tokenBytes ?? 0) > 0 : undefined;
   const passwordIsClearText =
     reader.isStopped || passwordPresent === undefined

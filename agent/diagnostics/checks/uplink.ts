@@ -1,0 +1,248 @@
+/**
+ * The way to the hub, step by step: enrolment, name, TCP, TLS, certificate, MQTT, permission,
+ * receipt. Each step depends on the one before, so the first that failed is the one that shows.
+ */
+import type { UplinkStatus } from '../agent-status.ts';
+import { type Finding, fault, good, unknown, warning } from '../check.ts';
+import {
+  type DoctorFacts,
+  type EnrolmentFacts,
+  UPLINK_STEPS,
+  type UplinkStep,
+} from '../doctor-facts.ts';
+
+const DAY_MS = 86_400_000;
+const CERTIFICATE_DAYS_MIN = 30;
+/** Receipts come once a summary; so many summaries without one are late. */
+const SUMMARIES_LATE = 5;
+const LATE_SECONDS_MIN = 900;
+/** Reasons of a refusal by which an older hub tells that it doesn't know our words. */
+const SKEW_REASONS = ['kindUnknown', 'fieldType', 'fieldMissing'];
+
+export function uplinkChecks(facts: DoctorFacts): Finding[] {
+  if (facts.wanted?.broker === undefined) return [];
+  return [
+    ...enrolmentChecks(facts),
+    ...certificateChecks(facts),
+    ...linkChecks(facts),
+    ...receiptChecks(facts),
+    ...refusalChecks(facts),
+  ];
+}
+
+function enrolmentChecks({ enrolment, status }: DoctorFacts): Finding[] {
+  if (enrolment === undefined) {
+    return [unknown('enrolment', 'the folder of uplink.credentials is closed to this user')];
+  }
+  const [missing] = enrolment.missing;
+  if (missing !== undefined) {
+    return [
+      fault('enrolment', `not enrolled: ${missing} is missing`, {
+        cause: `This gateway is not enrolled: "${enrolment.folder}" has no ${missing}.`,
+        remedy:
+          'Run "fieldtap enroll", let the hub sign the request, then "fieldtap enroll --bundle".',
+      }),
+    ];
+  }
+  if (enrolment.unusable !== undefined) {
+    return [
+      fault('enrolment', 'a file can not be used', {
+        cause: enrolment.unusable,
+        remedy: 'Take the files of the enrolment again from the hub.',
+      }),
+    ];
+  }
+  return [good('enrolment', enrolment.agentId ?? status?.agentId ?? 'complete')];
+}
+
+function certificateChecks({ enrolment, clock }: DoctorFacts): Finding[] {
+  const certificate = enrolment?.certificate;
+  if (certificate === undefined) return [];
+  const days = Math.floor((certificate.notAfterMs - clock.wallMs) / DAY_MS);
+  const until = new Date(certificate.notAfterMs).toISOString().slice(0, 10);
+  const { commonName } = certificate;
+  if (enrolment?.agentId !== undefined && commonName !== undefined) {
+    if (commonName !== enrolment.agentId) {
+      return [
+        fault('certificate', `is for ${commonName}`, {
+          cause: `The certificate is for "${commonName}", and this agent is ${enrolment.agentId}.`,
+          remedy: 'Two enrolments were mixed up: take the certificate that belongs to this key.',
+        }),
+      ];
+    }
+  }
+  if (clock.wallMs < certificate.notBeforeMs) {
+    return [
+      fault('certificate', 'not yet valid', {
+        cause: "This gateway's certificate is not valid yet, by this gateway's clock.",
+        remedy: 'Set the clock; a certificate that is just made is valid at once.',
+        dependsOn: ['clock'],
+      }),
+    ];
+  }
+  if (days < 0) {
+    return [
+      fault('certificate', `expired ${until}`, {
+        cause: `This gateway's certificate expired ${-days} days ago.`,
+        remedy: 'Check the clock first, then enrol anew at the hub ("fieldtap enroll").',
+        dependsOn: ['clock'],
+      }),
+    ];
+  }
+  if (days < CERTIFICATE_DAYS_MIN) {
+    return [
+      warning('certificate', `${days} days left`, {
+        cause: `This gateway's certificate ends ${until}.`,
+        remedy: 'It renews itself while the link is up; if it does not, ask the hub for a new one.',
+      }),
+    ];
+  }
+  return [good('certificate', `${days} days left`)];
+}
+
+function linkChecks({ status, uplinkSteps, wanted }: DoctorFacts): Finding[] {
+  const uplink = status?.uplink;
+  if (uplink?.isConnected === true) {
+    return [good('uplink:connection', `connected to ${uplink.broker}`)];
+  }
+  const failed = uplinkSteps?.find((step) => !step.ok);
+  if (failed !== undefined) return [failedStep(failed, wanted?.broker ?? '')];
+  const reached = (uplinkSteps ?? []).map(({ step, tookMs }) => `${step} ${Math.round(tookMs)} ms`);
+  if (uplink?.fault !== undefined) {
+    const { code, problem, remedy } = uplink.fault;
+    return [
+      fault('uplink:connection', code, {
+        cause: problem,
+        remedy,
+        dependsOn: ['enrolment', 'certificate', 'clock'],
+      }),
+    ];
+  }
+  if (uplink !== undefined) {
+    return [
+      warning('uplink:connection', `not connected; ${reached.join(', ')}`, {
+        cause: 'The broker answers, and the agent is between two tries to connect.',
+        remedy: 'Look again in five minutes; if it lasts, look at the log of the agent.',
+        dependsOn: ['enrolment', 'certificate', 'clock'],
+      }),
+    ];
+  }
+  if (reached.length === 0) {
+    return [unknown('uplink:connection', 'not tried', ['enrolment', 'configuration'])];
+  }
+  return [good('uplink:connection', reached.join(', '))];
+}
+
+function failedStep({ step, detail, tookMs, code }: UplinkStep, broker: string): Finding {
+  const before = UPLINK_STEPS.slice(0, UPLINK_STEPS.indexOf(step)).join(', ');
+  const reached = before === '' ? '' : `; ${before} worked`;
+  return fault(`uplink:${step}`, `failed after ${Math.round(tookMs)} ms${reached}`, {
+    cause: detail,
+    remedy: remedyOf(step, code, broker),
+    dependsOn: ['enrolment', 'certificate', ...(isOfTime(code) ? ['clock'] : [])],
+  });
+}
+
+function isOfTime(code: string | undefined): boolean {
+  return code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID';
+}
+
+function remedyOf(step: UplinkStep['step'], code: string | undefined, broker: string): string {
+  switch (step) {
+    case 'name':
+      return 'Check uplink.broker, and the name server of this gateway (or use the IP address).';
+    case 'tcp':
+      return 'Check the route and the firewall to the broker, and ask whether the broker runs.';
+    case 'tls':
+      return isOfTime(code)
+        ? "Check this gateway's clock first; then the broker needs a new certificate."
+        : 'Check that ca.pem is of this hub, and that its certificate bears this name.';
+    case 'mqtt':
+      return `Ask at the hub why ${broker} refuses this agent: enrolled? revoked? in the list?`;
+    case 'permission':
+      return "Let the broker's access list allow this agent its own topics (hub/README.md).";
+    case 'receipt':
+      return 'Ask whether the hub runs and knows this agent. Nothing is lost here.';
+    default:
+      return step satisfies never;
+  }
+}
+
+function receiptChecks({ status, buffer, clock, wanted }: DoctorFacts): Finding[] {
+  const uplink = status?.uplink;
+  const kept = status?.buffer ?? buffer;
+  const waiting = uplink?.outboxMessages ?? kept?.outboxMessages;
+  const age =
+    uplink?.receiptAgeSeconds ??
+    (kept?.lastReceipt && (clock.wallMs - kept.lastReceipt.appliedMs) / 1000);
+  if (waiting === undefined) return [];
+  const limit = Math.max(
+    LATE_SECONDS_MIN,
+    (SUMMARIES_LATE * (wanted?.summaryIntervalMs ?? 0)) / 1000,
+  );
+  const backlog = `${waiting} messages waiting`;
+  if (age === undefined) {
+    const isYoung = (status?.uptimeSeconds ?? 0) < limit;
+    if (waiting === 0 || (status !== undefined && isYoung)) {
+      return [unknown('receipt', `none yet, ${backlog}`)];
+    }
+    return [lateReceipt(`none ever, ${backlog}`, uplink)];
+  }
+  const figure = `last ${Math.floor(age)} s ago, ${backlog}`;
+  return age < limit || waiting === 0 ? [good('receipt', figure)] : [lateReceipt(figure, uplink)];
+}
+
+function lateReceipt(figure: string, uplink: UplinkStatus | undefined): Finding {
+  return fault('receipt', figure, {
+    cause:
+      uplink?.isConnected === true
+        ? 'The broker takes our messages, and the hub does not confirm them.'
+        : 'The hub has not confirmed what this gateway signed.',
+    remedy: 'Ask whether the hub runs and knows this agent. Nothing is lost here.',
+    dependsOn: ['uplink:', 'enrolment', 'certificate', 'agent', 'buffer', 'disk'],
+  });
+}
+
+function refusalChecks({ status, buffer }: DoctorFacts): Finding[] {
+  const reasons = (status?.buffer ?? buffer)?.refusedReasons ?? [];
+  const count = status?.uplink?.refusedMessages ?? reasons.length;
+  if (count === 0) return [];
+  const figure = `${count} refused${reasons.length > 0 ? `: ${reasons.join(', ')}` : ''}`;
+  if (reasons.includes('revoked')) {
+    return [
+      fault('refused', figure, {
+        cause: "The hub has revoked this agent's key: it takes nothing that is signed with it.",
+        remedy: 'Ask at the hub why. A gateway in good standing is enrolled anew.',
+      }),
+    ];
+  }
+  if (reasons.includes('keyUnknown')) {
+    return [
+      fault('refused', figure, {
+        cause: 'The hub does not know the key of this agent.',
+        remedy: 'Enrol it at the hub ("fieldtap-hub enroll").',
+      }),
+    ];
+  }
+  if (reasons.some((reason) => SKEW_REASONS.includes(reason))) {
+    return [
+      fault('refused', figure, {
+        cause: 'The hub does not understand messages of this version: it is older than the agent.',
+        remedy: 'Bring the hub to the version of the agent or later; refused messages are kept.',
+      }),
+    ];
+  }
+  return [
+    warning('refused', figure, {
+      cause: 'The hub refused signed messages; they are kept here.',
+      remedy: 'Ask at the hub for the reason.',
+    }),
+  ];
+}
+
+/** For whoever wants to know whether the credentials are worth a try. */
+export function isEnrolled(enrolment: EnrolmentFacts | undefined): boolean {
+  return (
+    enrolment !== undefined && enrolment.missing.length === 0 && enrolment.unusable === undefined
+  );
+}

@@ -1,0 +1,189 @@
+/**
+ * What a client asks for again and again: one row per (client, server, server port, unitId,
+ * functionCode, address, quantity), with its period and jitter. Address ranges of a conversation
+ * and how often a register is read both come from here. An ordinary poll finds its row by numbers.
+ */
+import type { FlowFacts } from '../../protocols/flow.ts';
+import { ABSENT, byteAt, wordAt } from '../../protocols/modbus/pdu-bytes.ts';
+import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
+import { PeriodicRows, REGULARITY_STATE_NUMBERS, type Regularity } from './periodic-rows.ts';
+import { isNumbers } from './state-check.ts';
+
+/** Polls kept apart. Once full, further ones are only counted. */
+export const POLLS_MAX = 16_384;
+/** Above this share, the polls that were silent longest make room at the end of an interval. */
+const EVICT_ABOVE = 0.9;
+const EVICT_TO = 0.75;
+/** The silent ones only: a poll that was heard within ten minutes stays. */
+const IDLE_US = 600_000_000;
+/** `see` found no row. */
+export const NO_POLL = -1;
+/** Direct-mapped cache from (flow, poll) to row: a power of two. */
+const CACHE_ENTRIES = 16_384;
+const CACHE_SHIFT = 18;
+/** A range that the request doesn't have, or that wasn't seen. */
+const NO_RANGE = -1;
+
+/** What never changes in a row. */
+export interface PollFacts {
+  readonly clientIpAddress: string;
+  readonly serverIpAddress: string;
+  readonly serverPort: number;
+  readonly unitId: number;
+  readonly functionCode: number;
+  /** 0-based; absent where the function has none, or the request wasn't seen. */
+  readonly address?: number;
+  readonly quantity?: number;
+}
+
+export interface Poll extends PollFacts, Regularity {}
+
+export class PollTable {
+  readonly rows = new PeriodicRows(POLLS_MAX);
+  /** Number of the bank of registers that the row reads or writes; -1 until it is known. */
+  readonly bank = new Int32Array(POLLS_MAX).fill(-1);
+  readonly #facts: (PollFacts | undefined)[] = [];
+  readonly #rowByKey = new Map<string, number>();
+  readonly #free: number[] = [];
+  readonly #cacheFlow = new Int32Array(CACHE_ENTRIES).fill(-1);
+  readonly #cacheFunction = new Int32Array(CACHE_ENTRIES);
+  readonly #cacheRange = new Int32Array(CACHE_ENTRIES);
+  readonly #cacheRow = new Int32Array(CACHE_ENTRIES);
+  evictedCount = 0;
+  refusedCount = 0;
+
+  get used(): number {
+    return this.#rowByKey.size;
+  }
+
+  /** End of the rows that may be in use. */
+  get rowsEnd(): number {
+    return this.#facts.length;
+  }
+
+  facts(row: number): PollFacts | undefined {
+    return this.#facts[row];
+  }
+
+  poll(row: number): Poll | undefined {
+    const facts = this.#facts[row];
+    return facts === undefined ? undefined : { ...facts, ...this.rows.of(row) };
+  }
+
+  /** Counts the transaction; answers its row, or NO_POLL where the table is full. */
+  see(transaction: ModbusTransaction): number {
+    const { flow, unitId, functionCode, requestPdu, requestTimeUs } = transaction;
+    const range = rangeOf(functionCode, requestPdu);
+    const head = (unitId << 8) | functionCode;
+    const mixed = Math.imul(flow.flowNumber ^ Math.imul(head, 0x85ebca6b) ^ range, 0x9e3779b1);
+    let entry = (mixed ^ (mixed << 13)) >>> CACHE_SHIFT;
+    if (!this.#isAt(entry, flow.flowNumber, head, range)) {
+      // Two places for each poll: two that want the same one don't drive each other out.
+      const first = entry;
+      entry ^= 1;
+      if (!this.#isAt(entry, flow.flowNumber, head, range)) {
+        if (this.#cacheFlow[first] === -1) entry = first;
+        const row = this.#find(factsOf(flow, unitId, functionCode, range));
+        if (row === NO_POLL) {
+          this.refusedCount++;
+          return row;
+        }
+        this.#cacheFlow[entry] = flow.flowNumber;
+        this.#cacheFunction[entry] = head;
+        this.#cacheRange[entry] = range;
+        this.#cacheRow[entry] = row;
+      }
+    }
+    const row = this.#cacheRow[entry];
+    this.rows.see(row, requestTimeUs >= 0 ? requestTimeUs : transaction.responseTimeUs);
+    return row;
+  }
+
+  /** Puts a poll back; false where the state makes no sense or there is no room. */
+  restore(facts: PollFacts, state: unknown): boolean {
+    if (!isNumbers(state, REGULARITY_STATE_NUMBERS)) return false;
+    const row = this.#find(facts);
+    if (row === NO_POLL) return false;
+    if (this.rows.count[row] === 0) this.rows.restore(row, state);
+    else this.rows.count[row] += state[0];
+    return true;
+  }
+
+  /** Polls that nobody makes any more leave, once the table is nearly full. */
+  age(nowUs: number): void {
+    if (this.used < POLLS_MAX * EVICT_ABOVE) return;
+    const idle = [...this.#rowByKey].filter(
+      ([, row]) => nowUs - this.rows.lastSeenUs[row] > IDLE_US,
+    );
+    idle.sort(([, a], [, b]) => this.rows.lastSeenUs[a] - this.rows.lastSeenUs[b]);
+    for (const [key, row] of idle.slice(0, this.used - Math.floor(POLLS_MAX * EVICT_TO))) {
+      this.#rowByKey.delete(key);
+      this.#facts[row] = undefined;
+      this.rows.free(row);
+      this.bank[row] = -1;
+      this.#free.push(row);
+      this.evictedCount++;
+    }
+    this.#cacheFlow.fill(-1);
+  }
+
+  #isAt(entry: number, flowNumber: number, head: number, range: number): boolean {
+    return (
+      this.#cacheRange[entry] === range &&
+      this.#cacheFlow[entry] === flowNumber &&
+      this.#cacheFunction[entry] === head
+    );
+  }
+
+  #find(facts: PollFacts): number {
+    const { clientIpAddress, serverIpAddress, serverPort, unitId, functionCode } = facts;
+    const range = `${facts.address ?? ''} ${facts.quantity ?? ''}`;
+    const ends = `${clientIpAddress} ${serverIpAddress} ${serverPort}`;
+    const key = `${ends} ${unitId} ${functionCode} ${range}`;
+    const known = this.#rowByKey.get(key);
+    if (known !== undefined) return known;
+    if (this.#rowByKey.size >= POLLS_MAX) return NO_POLL;
+    const row = this.#free.pop() ?? this.#facts.length;
+    this.#facts[row] = facts;
+    this.#rowByKey.set(key, row);
+    return row;
+  }
+}
+
+/** Address and quantity as one number, address high; NO_RANGE where there is none. */
+function rangeOf(functionCode: number, request: ModbusTransaction['requestPdu']): number {
+  const { bytes, offset, length } = request;
+  if (length < 5 || byteAt(request, 0) > 23) return NO_RANGE;
+  switch (functionCode) {
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+    case 15:
+    case 16:
+    case 23:
+      return (
+        (bytes[offset + 1] << 24) |
+        (bytes[offset + 2] << 16) |
+        (bytes[offset + 3] << 8) |
+        bytes[offset + 4]
+      );
+    case 5:
+    case 6:
+    case 22:
+      return wordAt(request, 1) === ABSENT ? NO_RANGE : (wordAt(request, 1) << 16) | 1;
+    default:
+      return NO_RANGE;
+  }
+}
+
+function factsOf(flow: FlowFacts, unitId: number, functionCode: number, range: number): PollFacts {
+  return {
+    clientIpAddress: flow.client.ipAddress,
+    serverIpAddress: flow.server.ipAddress,
+    serverPort: flow.server.port,
+    unitId,
+    functionCode,
+    ...(range !== NO_RANGE && { address: range >>> 16, quantity: range & 0xffff }),
+  };
+}

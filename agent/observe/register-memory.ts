@@ -1,0 +1,294 @@
+/**
+ * Register memory (FIELDS.md section 4, point memory): for each (server, unitId, object, address)
+ * the last value, its range, how often and when it changed, and who wrote it last. Fed by answered
+ * transactions alone: a value that nobody confirmed is none.
+ */
+import { byteAt, wordAt } from '../../protocols/modbus/pdu-bytes.ts';
+import type { MappedObject } from '../../protocols/modbus/register-map.ts';
+import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
+import { NO_POLL, type PollTable } from './poll-table.ts';
+import {
+  CLEAN,
+  PAGE_POINTS,
+  PAGES_MAX,
+  POINTS_NEW,
+  RegisterPoints,
+  VALUES_CHANGED,
+} from './register-points.ts';
+
+/** (server, unitId, object) with points of their own. */
+export const BANKS_MAX = 2048;
+/** Clients that are remembered as writers; further ones are written by "another client". */
+export const WRITERS_MAX = 1024;
+/** Points that nobody read or wrote for so long make room, once there is none. */
+const AGED_US = 86_400_000_000;
+/** Above this share of pages, the aged ones leave at the end of an interval. */
+const AGE_ABOVE = 0.9;
+const BANK_PAGES = 65_536 / PAGE_POINTS;
+const NO_PAGE = -1;
+const COIL_ON = 0xff00;
+const ANOTHER_WRITER = 'another client';
+
+const OBJECTS: readonly MappedObject[] = [
+  'coil',
+  'discreteInput',
+  'holdingRegister',
+  'inputRegister',
+];
+/** Object that a function reads or writes, by code; -1: none that is remembered. */
+const OBJECT_OF = new Int8Array(128).fill(-1);
+for (const [code, object] of [
+  [1, 0],
+  [2, 1],
+  [3, 2],
+  [4, 3],
+  [5, 0],
+  [6, 2],
+  [15, 0],
+  [16, 2],
+  [22, 2],
+  [23, 2],
+] as const) {
+  OBJECT_OF[code] = object;
+}
+
+export interface RegisterBank {
+  readonly serverIpAddress: string;
+  readonly unitId: number;
+  readonly object: MappedObject;
+  /** Page by its number; NO_PAGE where nothing is known. */
+  readonly pages: Int16Array;
+  /** When bytes of this server were missed last, UTC µs; 0: never. */
+  gapUs: number;
+}
+
+export class RegisterMemory {
+  readonly points = new RegisterPoints();
+  readonly #polls: PollTable;
+  readonly #banks: RegisterBank[] = [];
+  readonly #bankByKey = new Map<string, number>();
+  readonly #writers: string[] = [''];
+  readonly #writerByName = new Map<string, number>();
+  /** Points that found no room, each time they were seen. */
+  pointsRefusedCount = 0;
+  banksRefusedCount = 0;
+  pagesEvictedCount = 0;
+
+  constructor(polls: PollTable) {
+    this.#polls = polls;
+  }
+
+  get banks(): readonly RegisterBank[] {
+    return this.#banks;
+  }
+
+  writerName(writer: number): string {
+    return this.#writers[writer] ?? ANOTHER_WRITER;
+  }
+
+  /** `poll` is the row of the transaction in the poll table, or NO_POLL. */
+  see(transaction: ModbusTransaction, poll: number): void {
+    const { functionCode, exceptionCode, matched, requestPdu, responsePdu } = transaction;
+    const object = OBJECT_OF[functionCode & 0x7f];
+    if (object < 0 || exceptionCode !== 0 || !matched) return;
+    const bank = this.#bankOf(transaction, object, poll);
+    if (bank < 0) return;
+    const timeUs = transaction.responseTimeUs;
+    const address =
+      (requestPdu.bytes[requestPdu.offset + 1] << 8) | requestPdu.bytes[requestPdu.offset + 2];
+    if (functionCode <= 4) {
+      if (requestPdu.length < 5 || responsePdu.length < 2) return;
+      const quantity = wordAt(requestPdu, 3);
+      const dataBytes = Math.min(responsePdu.bytes[responsePdu.offset + 1], responsePdu.length - 2);
+      const { bytes, offset } = responsePdu;
+      if (functionCode >= 3) {
+        this.#words(bank, address, Math.min(quantity, dataBytes >> 1), bytes, offset + 2, timeUs);
+      } else {
+        this.#bits(bank, address, Math.min(quantity, dataBytes * 8), bytes, offset + 2, timeUs);
+      }
+      return;
+    }
+    if (requestPdu.length >= 5) this.#written(transaction, bank, address, timeUs);
+  }
+
+  /** Bytes of this server were missed: what it holds may have changed unseen. */
+  gap(serverIpAddress: string, timeUs: number): void {
+    for (const bank of this.#banks) {
+      if (bank.serverIpAddress === serverIpAddress) bank.gapUs = timeUs;
+    }
+  }
+
+  /** Number of the bank that a function of a unit reads or writes; -1: there is none. */
+  findBank(serverIpAddress: string, unitId: number, functionCode: number): number {
+    const object = OBJECTS[OBJECT_OF[functionCode & 0x7f]];
+    if (object === undefined) return -1;
+    return this.#bankByKey.get(`${serverIpAddress} ${unitId} ${object}`) ?? -1;
+  }
+
+  /** The bank of that name, made where there is none; -1: no room. */
+  bank(serverIpAddress: string, unitId: number, object: MappedObject): number {
+    const key = `${serverIpAddress} ${unitId} ${object}`;
+    const known = this.#bankByKey.get(key);
+    if (known !== undefined) return known;
+    if (this.#banks.length >= BANKS_MAX) return -1;
+    const pages = new Int16Array(BANK_PAGES).fill(NO_PAGE);
+    this.#banks.push({ serverIpAddress, unitId, object, pages, gapUs: 0 });
+    this.#bankByKey.set(key, this.#banks.length - 1);
+    return this.#banks.length - 1;
+  }
+
+  /** The page of a bank, made where there is none; -1: no room. */
+  page(bank: number, number: number, timeUs: number): number {
+    const { pages } = this.#banks[bank];
+    let page = pages[number];
+    if (page === NO_PAGE) {
+      page = this.points.add(bank, isBits(this.#banks[bank].object), number, timeUs);
+      if (page >= 0) pages[number] = page;
+    }
+    return page;
+  }
+
+  writer(ipAddress: string): number {
+    const known = this.#writerByName.get(ipAddress);
+    if (known !== undefined) return known;
+    if (this.#writers.length > WRITERS_MAX) return WRITERS_MAX + 1;
+    this.#writers.push(ipAddress);
+    this.#writerByName.set(ipAddress, this.#writers.length - 1);
+    return this.#writers.length - 1;
+  }
+
+  /** End of an interval: pages that were silent for a day leave, where room is short. */
+  age(nowUs: number): void {
+    const { points } = this;
+    if (points.pagesUsed < PAGES_MAX * AGE_ABOVE) return;
+    for (let page = 0; page < points.pagesEnd; page++) {
+      if (points.bank[page] < 0 || nowUs - points.lastSeenUs[page] < AGED_US) continue;
+      this.#banks[points.bank[page]].pages[points.number[page]] = NO_PAGE;
+      points.free(page);
+      this.pagesEvictedCount++;
+    }
+  }
+
+  #bankOf({ flow, unitId }: ModbusTransaction, object: number, poll: number): number {
+    const known = poll === NO_POLL ? -1 : this.#polls.bank[poll];
+    if (known >= 0) return known;
+    const bank = this.bank(flow.server.ipAddress, unitId, OBJECTS[object]);
+    if (bank < 0) this.banksRefusedCount++;
+    else if (poll !== NO_POLL) this.#polls.bank[poll] = bank;
+    return bank;
+  }
+
+  #words(
+    bank: number,
+    first: number,
+    quantity: number,
+    bytes: Uint8Array,
+    at: number,
+    timeUs: number,
+  ): void {
+    let offset = at;
+    const end = Math.min(first + quantity, 65_536);
+    for (let address = first; address < end; ) {
+      const page = this.page(bank, address >> 5, timeUs);
+      const last = Math.min(end, (address | 31) + 1);
+      const count = last - address;
+      if (page < 0) {
+        this.pointsRefusedCount += count;
+      } else {
+        this.points.takeWords(page, address & 31, count, bytes, offset, timeUs);
+      }
+      offset += count * 2;
+      address = last;
+    }
+  }
+
+  #bits(
+    bank: number,
+    first: number,
+    quantity: number,
+    bytes: Uint8Array,
+    at: number,
+    timeUs: number,
+  ): void {
+    let bit = 0;
+    const end = Math.min(first + quantity, 65_536);
+    for (let address = first; address < end; ) {
+      const page = this.page(bank, address >> 5, timeUs);
+      const last = Math.min(end, (address | 31) + 1);
+      const count = last - address;
+      if (page < 0) {
+        this.pointsRefusedCount += count;
+      } else {
+        this.points.takeBits(page, address & 31, count, bytes, at, bit, timeUs);
+      }
+      bit += count;
+      address = last;
+    }
+  }
+
+  #written(transaction: ModbusTransaction, bank: number, address: number, timeUs: number): void {
+    const { requestPdu, responsePdu, functionCode, flow } = transaction;
+    const { bytes, offset, length } = requestPdu;
+    let first = address;
+    let quantity = 1;
+    if (functionCode === 5) {
+      const isOn = wordAt(requestPdu, 3) === COIL_ON ? 1 : 0;
+      this.#bits(bank, address, 1, Uint8Array.of(isOn), 0, timeUs);
+    } else if (functionCode === 6) {
+      this.#words(bank, address, 1, bytes, offset + 3, timeUs);
+    } else if (functionCode === 15) {
+      quantity = Math.min(wordAt(requestPdu, 3), Math.max(0, length - 6) * 8);
+      this.#bits(bank, address, quantity, bytes, offset + 6, timeUs);
+    } else if (functionCode === 16) {
+      quantity = Math.min(wordAt(requestPdu, 3), Math.max(0, length - 6) >> 1);
+      this.#words(bank, address, quantity, bytes, offset + 6, timeUs);
+    } else if (functionCode === 22) {
+      this.#masked(transaction, bank, address, timeUs);
+    } else {
+      // 23 writes first, then reads (V1.1b3 section 6.17).
+      first = wordAt(requestPdu, 5);
+      quantity = Math.min(wordAt(requestPdu, 7), Math.max(0, length - 10) >> 1);
+      if (first < 0 || quantity < 0) return;
+      this.#words(bank, first, quantity, bytes, offset + 10, timeUs);
+      const read = Math.min(
+        wordAt(requestPdu, 3),
+        byteAt(responsePdu, 1) >> 1,
+        (responsePdu.length - 2) >> 1,
+      );
+      this.#words(bank, address, read, responsePdu.bytes, responsePdu.offset + 2, timeUs);
+    }
+    this.#sign(bank, first, quantity, this.writer(flow.client.ipAddress), timeUs);
+  }
+
+  /** (current AND andMask) OR (orMask AND NOT andMask), where the current value is known. */
+  #masked(transaction: ModbusTransaction, bank: number, address: number, timeUs: number): void {
+    const { requestPdu } = transaction;
+    const andMask = wordAt(requestPdu, 3);
+    const orMask = wordAt(requestPdu, 5);
+    const page = this.#banks[bank].pages[address >> 5];
+    const isKnown = page >= 0 && (this.points.known[page] & (1 << (address & 31))) !== 0;
+    if (orMask < 0 || (!isKnown && andMask !== 0)) return;
+    const current = isKnown ? this.points.point(page, address & 31).value : 0;
+    const result = (current & andMask) | (orMask & ~andMask & 0xffff);
+    this.#words(bank, address, 1, Uint8Array.of(result >> 8, result & 0xff), 0, timeUs);
+  }
+
+  #sign(bank: number, first: number, quantity: number, writer: number, timeUs: number): void {
+    const end = Math.min(first + quantity, 65_536);
+    for (let address = first; address < end; address++) {
+      const page = this.#banks[bank].pages[address >> 5];
+      if (page < 0) continue;
+      const writes = this.points.writesOf(page);
+      const point = address & 31;
+      if (writes.writer[point] !== writer) this.points.news[page] = POINTS_NEW;
+      writes.writer[point] = writer;
+      writes.timeUs[point] = timeUs;
+      writes.count[point]++;
+      if (this.points.news[page] === CLEAN) this.points.news[page] = VALUES_CHANGED;
+    }
+  }
+}
+
+function isBits(object: MappedObject): boolean {
+  return object === 'coil' || object === 'discreteInput';
+}

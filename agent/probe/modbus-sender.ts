@@ -1,0 +1,222 @@
+/**
+ * The process that asks a Modbus device, by modbus-serial: started by `fieldtap probe` for one plan
+ * and gone in seconds. It reads the plan from standard input. Whatever the library wants to write
+ * is compared with the plan first, and anything else ends the process unsent.
+ */
+
+import { createRequire } from 'node:module';
+import { Socket } from 'node:net';
+import { questionText } from './modbus-frames.ts';
+import type { ModbusPlan, ModbusQuestion, ProbeLine } from './probe-plan.ts';
+import { readPlan, say } from './sender-lines.ts';
+
+/** What is used of the library's client; its own typings don't fit how Node loads it. */
+interface Client {
+  linkTCP(socket: Socket, options: object): Promise<void>;
+  linkTelnet(socket: Socket, options: object): Promise<void>;
+  connectRTUBuffered(path: string, options: { baudRate: number; parity: string }): Promise<void>;
+  close(done: () => void): void;
+  setID(unitId: number): void;
+  setTimeout(timeoutMs: number): void;
+  readCoils(address: number, quantity: number): Promise<{ data: boolean[] }>;
+  readDiscreteInputs(address: number, quantity: number): Promise<{ data: boolean[] }>;
+  readHoldingRegisters(address: number, quantity: number): Promise<{ data: number[] }>;
+  readInputRegisters(address: number, quantity: number): Promise<{ data: number[] }>;
+  readDeviceIdentification(
+    code: number,
+    objectId: number,
+  ): Promise<{ data: Record<string, string> }>;
+  /** Its two arguments are for nothing; without them it never answers. */
+  reportServerID(
+    first: number,
+    second: number,
+  ): Promise<{ serverId: number; running: boolean; additionalData: Uint8Array }>;
+}
+
+const Modbus: new () => Client = createRequire(import.meta.url)('modbus-serial');
+
+/** Object ids of section 6.21. */
+const OBJECT_NAMES = [
+  'vendorName',
+  'productCode',
+  'revision',
+  'vendorUrl',
+  'productName',
+  'modelName',
+];
+
+async function main(): Promise<void> {
+  const plan = await readPlan();
+  if (plan.protocol !== 'modbus') throw new Error('this process asks Modbus devices only');
+  const client = new Modbus();
+  client.setTimeout(plan.timeoutMs);
+  const close =
+    plan.carrier === 'serial' ? await openSerial(client, plan) : await openTcp(client, plan);
+  client.setID(plan.unitId);
+  for (const question of plan.questions) await ask(client, question);
+  await close();
+  say({ kind: 'done' });
+}
+
+async function openTcp(client: Client, plan: ModbusPlan): Promise<() => Promise<void>> {
+  const socket = new Socket();
+  await new Promise<void>((resolve, reject) => {
+    const limit = setTimeout(() => reject(new Error('no answer in time')), plan.timeoutMs);
+    socket.once('error', reject);
+    socket.connect(plan.port, plan.host, () => {
+      clearTimeout(limit);
+      socket.off('error', reject);
+      resolve();
+    });
+  });
+  socket.on('error', () => {});
+  const guard = new Guard(plan);
+  const write = socket.write.bind(socket);
+  // The one door out of this process.
+  Reflect.set(socket, 'write', (bytes: Uint8Array) => guard.allows(bytes) && write(bytes));
+  if (plan.carrier === 'tcp') await client.linkTCP(socket, {});
+  else await client.linkTelnet(socket, {});
+  return async () => {
+    socket.end();
+    socket.destroy();
+  };
+}
+
+/** A line that isn't silent has another client: two would talk over each other. */
+async function openSerial(client: Client, plan: ModbusPlan): Promise<() => Promise<void>> {
+  const { serial } = plan;
+  if (serial === undefined) throw new Error('the plan has no settings of the line');
+  await client.connectRTUBuffered(plan.host, { baudRate: serial.baudRate, parity: serial.parity });
+  const port: unknown = Reflect.get(Reflect.get(client, '_port'), '_client');
+  if (!isSerialPort(port)) throw new Error('the library has no serial port of its own');
+  const guard = new Guard(plan);
+  const write = port.write.bind(port);
+  port.write = (bytes: Uint8Array) => guard.allows(bytes) && write(bytes);
+  let heard = 0;
+  const count = (bytes: Uint8Array): void => {
+    heard += bytes.byteLength;
+  };
+  port.on('data', count);
+  await new Promise((resolve) => setTimeout(resolve, serial.silentMs));
+  port.off('data', count);
+  const close = (): Promise<void> => new Promise((resolve) => client.close(() => resolve()));
+  if (heard > 0) {
+    await close();
+    const problem = `${heard} bytes came within ${serial.silentMs / 1000} s: the line is in use.`;
+    fail('PROBE_LINE_IN_USE', problem);
+  }
+  return close;
+}
+
+interface WritablePort {
+  write: (bytes: Uint8Array) => boolean;
+  on(event: 'data', take: (bytes: Uint8Array) => void): unknown;
+  off(event: 'data', take: (bytes: Uint8Array) => void): unknown;
+}
+
+function isSerialPort(value: unknown): value is WritablePort {
+  return typeof value === 'object' && value !== null && 'write' in value && 'on' in value;
+}
+
+/** Pieces of a device identification that didn't fit one answer. */
+const CONTINUATIONS_MAX = 8;
+const MBAP_BYTES = 6;
+const CRC_BYTES = 2;
+const IDENTIFICATION = '2b0e01';
+
+class Guard {
+  readonly #frames: string[];
+  readonly #plan: ModbusPlan;
+  #continuations = 0;
+
+  constructor(plan: ModbusPlan) {
+    this.#plan = plan;
+    this.#frames = [...plan.frames];
+  }
+
+  /** In the order of the plan; a question that timed out doesn't hold up the next one. */
+  allows(bytes: Uint8Array): boolean {
+    const hex = Buffer.from(bytes).toString('hex');
+    const at = this.#frames.indexOf(hex);
+    if (at >= 0) this.#frames.splice(0, at + 1);
+    else if (!this.#isContinuation(bytes)) {
+      fail('PROBE_BYTES_NOT_PLANNED', `"${hex}" was to be sent and is not in the plan.`);
+    }
+    say({ kind: 'send', hex });
+    return true;
+  }
+
+  /** The same question for the objects that the device said would follow. */
+  #isContinuation(bytes: Uint8Array): boolean {
+    const { carrier, unitId } = this.#plan;
+    const adu = carrier === 'tcp' ? bytes.subarray(MBAP_BYTES) : bytes.subarray(0, -CRC_BYTES);
+    const isAsked = this.#plan.questions.some(({ kind }) => kind === 'deviceIdentification');
+    if (!isAsked || adu.length !== 5 || adu[0] !== unitId) return false;
+    if (Buffer.from(adu.subarray(1, 4)).toString('hex') !== IDENTIFICATION) return false;
+    return ++this.#continuations <= CONTINUATIONS_MAX;
+  }
+}
+
+async function ask(client: Client, question: ModbusQuestion): Promise<void> {
+  try {
+    for (const fact of await factsOf(client, question)) say(fact);
+  } catch (error) {
+    const problem =
+      error instanceof Error ? error.message : String(Reflect.get(Object(error), 'message'));
+    say({ kind: 'unanswered', question: questionText(question), problem });
+  }
+}
+
+async function factsOf(client: Client, question: ModbusQuestion): Promise<ProbeLine[]> {
+  switch (question.kind) {
+    case 'deviceIdentification': {
+      const { data } = await client.readDeviceIdentification(1, 0);
+      return Object.entries(data).map(([objectId, value]) =>
+        fact(OBJECT_NAMES[Number(objectId)] ?? `object${objectId}`, value),
+      );
+    }
+    case 'serverId': {
+      const { serverId, running, additionalData } = await client.reportServerID(0, 0);
+      return [
+        fact('serverId', String(serverId)),
+        fact('isRunning', String(running)),
+        fact('serverIdText', Buffer.from(additionalData).toString('latin1')),
+      ];
+    }
+    case 'read':
+      return [fact(questionText(question), (await read(client, question)).join(' '))];
+    default:
+      return question satisfies never;
+  }
+}
+
+async function read(
+  client: Client,
+  { object, address, quantity }: Extract<ModbusQuestion, { kind: 'read' }>,
+): Promise<readonly (number | boolean)[]> {
+  switch (object) {
+    case 'coil':
+      return (await client.readCoils(address, quantity)).data.slice(0, quantity);
+    case 'discreteInput':
+      return (await client.readDiscreteInputs(address, quantity)).data.slice(0, quantity);
+    case 'holdingRegister':
+      return (await client.readHoldingRegisters(address, quantity)).data;
+    case 'inputRegister':
+      return (await client.readInputRegisters(address, quantity)).data;
+    default:
+      return object satisfies never;
+  }
+}
+
+function fact(name: string, value: string): ProbeLine {
+  return { kind: 'fact', name, value };
+}
+
+function fail(code: string, problem: string): never {
+  say({ kind: 'failed', code, problem });
+  process.exit(1);
+}
+
+main().catch((error: unknown) => {
+  fail('PROBE_TARGET_UNREACHABLE', error instanceof Error ? error.message : String(error));
+});

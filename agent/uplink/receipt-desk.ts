@@ -1,0 +1,75 @@
+/** Applies verified receipts and tells what came of them: deleted, refused, a fork, a new hub. */
+import type { SiteBuffer } from '../../buffer/site-buffer.ts';
+import type { Receipt, ResendRange } from '../../protocols/uplink/messages.ts';
+import type { Log } from '../platform/log.ts';
+import type { OperatorFault } from '../platform/operator-fault.ts';
+import { forkFault, refusedFault } from './receipt-faults.ts';
+
+export interface ReceiptHandlers {
+  /** The hub answered well: earlier faults of messages are over. */
+  readonly applied: () => void;
+  /** What the receipt names is stored there. */
+  readonly stored: (receipt: Receipt) => void;
+  /** A new life of the hub. */
+  readonly hubChanged: () => void;
+  /** It no longer has these, and we have deleted them on its word. */
+  readonly hubLost: (range: ResendRange) => void;
+  readonly show: (fault: OperatorFault) => void;
+}
+
+export class ReceiptDesk {
+  readonly #buffer: SiteBuffer;
+  readonly #log: Log;
+  readonly #handlers: ReceiptHandlers;
+  #applied = 0;
+
+  constructor(buffer: SiteBuffer, log: Log, handlers: ReceiptHandlers) {
+    this.#buffer = buffer;
+    this.#log = log;
+    this.#handlers = handlers;
+  }
+
+  /** Since start. */
+  get appliedCount(): number {
+    return this.#applied;
+  }
+
+  receive(receipt: Receipt): void {
+    const { applied, stored, hubChanged, hubLost, show } = this.#handlers;
+    const { epoch, stream } = receipt;
+    const outcome = this.#buffer.applyReceipt(receipt);
+    switch (outcome.kind) {
+      case 'applied':
+        this.#applied++;
+        applied();
+        if (outcome.refused > 0) show(refusedFault(outcome.refused));
+        if (outcome.hubEpochChanged) {
+          this.#log.warn(
+            { hubEpoch: receipt.hubEpoch, lost: outcome.lostByHub },
+            'hubEpochChanged',
+          );
+          hubChanged();
+        }
+        if (outcome.lostByHub !== undefined) hubLost({ epoch, stream, ...outcome.lostByHub });
+        stored(receipt);
+        break;
+      case 'fork':
+        show(forkFault(stream, outcome.sequence));
+        break;
+      case 'ahead':
+        this.#log.warn({ stream, cumulative: outcome.cumulative }, 'hubIsAhead');
+        break;
+      case 'fault': {
+        const { fault } = outcome;
+        this.#log.warn({ code: fault.code, remedy: fault.remedy }, fault.problem);
+        break;
+      }
+      case 'old':
+      case 'unknownEpoch':
+        this.#log.debug({ outcome: outcome.kind, serial: receipt.receiptSerial }, 'receiptIgnored');
+        break;
+      default:
+        outcome satisfies never;
+    }
+  }
+}

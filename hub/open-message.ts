@@ -1,0 +1,69 @@
+/**
+ * From delivered bytes to a batch entry: verify, decode, hold against the topic. Pure but for the
+ * registry's files, so that it runs beside the storing thread or in it.
+ */
+import { type OpenedAgentMessage, openAgentMessage } from '../protocols/uplink/open.ts';
+import type { Refusal } from '../protocols/uplink/refusal.ts';
+import type { KeyId, VerificationKey } from '../protocols/uplink/signature.ts';
+import { parseTopic } from '../protocols/uplink/topics.ts';
+import type { AgentRegistry } from './agent-registry.ts';
+import type { FindingEntry, MessageKey, RefusedMessageEntry, VerifiedMessage } from './store.ts';
+
+export interface Delivered {
+  /** As the broker delivered it; undefined from an archive, where what was signed counts. */
+  readonly topic: string | undefined;
+  readonly bytes: Uint8Array;
+}
+
+export type OpenedEntry = VerifiedMessage | RefusedMessageEntry | FindingEntry;
+
+/** Never throws on bytes. */
+export function openDelivered({ topic, bytes }: Delivered, registry: AgentRegistry): OpenedEntry {
+  let isRevoked = false;
+  const keyOf = (keyId: KeyId): VerificationKey | undefined => {
+    const found = registry.lookup(keyId);
+    isRevoked = found.kind === 'revoked';
+    return found.kind === 'known' ? found.key : undefined;
+  };
+  const opened = openAgentMessage(bytes, keyOf, topic);
+  if (opened.kind === 'opened') return verified(opened, bytes);
+  return refused(opened, isRevoked, topic);
+}
+
+function refused(refusal: Refusal, isRevoked: boolean, topic: string | undefined): OpenedEntry {
+  const { layer, place } = refusal;
+  const reason = isRevoked ? 'revoked' : refusal.reason;
+  const detail = `${layer}: ${refusal.detail}`;
+  if (place !== undefined) return { kind: 'refused', ...place, reason, detail };
+  const delivered = topic === undefined ? undefined : parseTopic(topic);
+  const agentId = delivered?.kind === 'stream' ? delivered.agentId : '';
+  return { kind: 'finding', reason, agentId, detail };
+}
+
+function verified({ message, sha256 }: OpenedAgentMessage, bytes: Uint8Array): VerifiedMessage {
+  const { agentId, epoch, stream, sequence, previousSha256, signedAtMs, kind } = message;
+  const key: MessageKey = { agentId, epoch, stream, sequence };
+  return {
+    kind: 'verified',
+    ...key,
+    messageKind: kind,
+    sha256,
+    previousSha256,
+    signedAtMs,
+    bytes,
+    ...consequence(message),
+  };
+}
+
+/** What a stored message changes beyond its own row. */
+function consequence(
+  message: OpenedAgentMessage['message'],
+): Pick<VerifiedMessage, 'newKey' | 'tombstone'> {
+  if (message.kind === 'keyRotation') {
+    const { newKeyNumber: keyNumber, newAlgorithm: algorithm, newPublicKey } = message;
+    return { newKey: { keyNumber, algorithm, publicKey: newPublicKey } };
+  }
+  if (message.kind !== 'tombstone') return {};
+  const { epochOf, from, to, messages } = message;
+  return { tombstone: { epochOf, from, to, messages } };
+}
