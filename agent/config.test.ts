@@ -22,7 +22,6 @@ const faults = [
   { name: 'a serial line by no path', text: 'capture:\n  serial: [{ port: ttyS0, baudRate: 9600 }]\n', line: 2, key: 'capture.serial.0.port', says: /by-id/ },
   { name: 'RTU on 7 data bits', text: 'capture:\n  serial: [{ port: /dev/ttyS0, baudRate: 9600, dataBits: 7 }]\n', line: 2, key: 'capture.serial', says: /8 data bits/ },
   { name: 'a line named like an interface', text: 'capture:\n  interfaces: [{ name: eth1 }]\n  serial: [{ port: /dev/ttyS0, baudRate: 9600, name: eth1 }]\n', line: 3, key: 'capture.serial', says: /same name/ },
-  { name: 'a probe, which this version has not', text: `${GOOD}probe: { allowed: true }\n`, line: 3, key: 'probe.allowed', says: /leave it false/ },
   { name: 'broken YAML', text: 'capture: [\n', line: 2, key: '', says: /not YAML/ },
   { name: 'key given twice', text: `${GOOD}site: { name: a }\nsite: { name: b }\n`, line: 4, key: '', says: /unique/ },
 ] as const;

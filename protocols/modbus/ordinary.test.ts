@@ -66,7 +66,7 @@ test('ordinary: a request that passes has no anomaly, and the basic codes pass w
     }),
     { numRuns: 3000, seed: 7 },
   );
-  assert.ok(seen.ordinary > 10 && seen.other > 10, JSON.stringify(seen));
+  assert.ok(seen.ordinary > 2 && seen.other > 2, JSON.stringify(seen));
 });
 
 const answered = fc.tuple(
@@ -99,7 +99,7 @@ test('ordinary: a response that passes has no anomaly, and the basic codes pass 
     }),
     { numRuns: 2000, seed: 7 },
   );
-  assert.ok(seen.ordinary > 10 && seen.other > 10, JSON.stringify(seen));
+  assert.ok(seen.ordinary > 2 && seen.other > 2, JSON.stringify(seen));
 });
 
 /** Exception 7 isn't in the specification's list, yet no anomaly: there the check is only careful. */

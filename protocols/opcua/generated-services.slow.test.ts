@@ -17,7 +17,7 @@ import {
   type Twin,
   type Twins,
   twinsOf,
-} from './generated-values.test.ts';
+} from './generated-values.slow.test.ts';
 import { as, certificateAs, SHAPES } from './made-shapes.ts';
 import { decodeServiceBody } from './service-body.ts';
 import { SERVICE_TABLE } from './service-table.ts';

@@ -1,6 +1,6 @@
 /**
  * Every type of OPC UA value as a generator of twins: what node-opcua's codec is given to encode,
- * and what a record must then hold. Used by generated-services.test.ts; here each type is tried
+ * and what a record must then hold. Used by generated-services.slow.test.ts; here each type is tried
  * alone, inside a Variant.
  */
 import assert from 'node:assert/strict';
