@@ -22,7 +22,7 @@ function pathOf(capture: string): string {
 }
 
 function summaryOf(capture: string): Summary {
-  const words = [MAIN, 'replay', pathOf(capture), '--summary', 'json'];
+  const words = [MAIN, 'replay', pathOf(capture), '--summary', 'json', '--registers'];
   const text = execFileSync(process.execPath, words, { encoding: 'utf8', maxBuffer: BYTES_MAX });
   // The shape is this program's own.
   return JSON.parse(text) as Summary;
