@@ -1,7 +1,7 @@
 /** The copyright file of the Debian package: our own licence and that of everything inside. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lockedPackages, packageFolder } from './npm-packages.ts';
+import { licenseOf, lockedPackages, packageFolder } from './npm-packages.ts';
 import type { Architecture } from './targets.ts';
 
 const LICENSE_FILE = /^(licen[cs]e|copying|notice)(\.(md|txt))?$/i;
@@ -14,10 +14,10 @@ const APACHE_POINTER = `License: Apache-2.0
 export function copyrightText(packages: readonly string[], architecture: Architecture): string {
   const inside = [...packages, `node-linux-${architecture}`].sort();
   const parts = inside.map((name) => {
-    const { version, license } = lockedPackages()[`node_modules/${name}`] ?? {};
+    const { version } = lockedPackages()[`node_modules/${name}`] ?? {};
     const texts = licenseTexts(name);
     const told =
-      texts.length > 0 ? texts.join('\n\n') : `License: ${license ?? 'see package.json'}`;
+      texts.length > 0 ? texts.join('\n\n') : `License: ${licenseOf(name) ?? 'see package.json'}`;
     return `${'='.repeat(78)}\n${name} ${version} (npm)\n\n${told}`;
   });
   return `${OWN}\n${parts.join('\n\n')}\n`;

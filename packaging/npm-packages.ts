@@ -26,6 +26,18 @@ export function lockedPackages(): Readonly<Record<string, LockedPackage>> {
   return (JSON.parse(text) as { packages: Record<string, LockedPackage> }).packages;
 }
 
+/** Licences that a package names in its README alone, by name. */
+const LICENSES_IN_READMES: Readonly<Record<string, string>> = { precond: 'MIT' };
+
+/** SPDX expression of the package's licence, where it has one. */
+export function licenseOf(name: string): string | undefined {
+  const locked = lockedPackages()[`node_modules/${name}`]?.license;
+  if (locked !== undefined) return locked;
+  const path = join(ROOT, 'node_modules', name, 'package.json');
+  const { license } = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
+  return typeof license === 'string' ? license : LICENSES_IN_READMES[name];
+}
+
 /** Folder of the package `name`: the installed one, else the packed one of the lockfile's hash. */
 export function packageFolder(name: string): string {
   const installed = join(ROOT, 'node_modules', name);

@@ -5,9 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { lockedPackages } from './npm-packages.ts';
+import { licenseOf, lockedPackages } from './npm-packages.ts';
 import { ARCHITECTURES, nodeVersion, type ProgramName, ROOT, readManifest } from './targets.ts';
 
 interface Component {
@@ -69,7 +67,7 @@ function npmComponent(name: string): Component {
   const locked = lockedPackages()[`node_modules/${name}`];
   if (locked === undefined) throw new Error(`package-lock.json doesn't name ${name}`);
   const purl = `pkg:npm/${name.replace('@', '%40')}@${locked.version}`;
-  const license = locked.license ?? licenseOf(name);
+  const license = licenseOf(name);
   const integrity = /^sha512-(.+)$/.exec(locked.integrity ?? '')?.[1];
   return {
     type: name.startsWith('node-linux-') ? 'platform' : 'library',
@@ -105,13 +103,6 @@ function library(name: string, version: string): Component {
 function sqliteVersion(): string {
   const words = ['-e', SQLITE_VERSION, 'better-sqlite3'];
   return execFileSync(process.execPath, words, { cwd: ROOT, encoding: 'utf8' }).trim();
-}
-
-function licenseOf(name: string): string | undefined {
-  const path = join(ROOT, 'node_modules', name, 'package.json');
-  if (!existsSync(path)) return undefined;
-  const { license } = JSON.parse(readFileSync(path, 'utf8'));
-  return typeof license === 'string' ? license : undefined;
 }
 
 /** Of the content, so that the same sources give the same file; RFC 9562 section 5.8. */
