@@ -4,6 +4,10 @@
  */
 
 const NONE = -1;
+const SLOT_WORDS = 4;
+const ANSWERED_KEY = 0;
+const ANSWERED_HASH = 1;
+const GIVEN_UP_KEY = 2;
 /** FNV-1a: offset basis and prime of 32 bits. */
 const HASH_BEGIN = 0x811c9dc5;
 const HASH_PRIME = 0x01000193;
@@ -11,22 +15,19 @@ const HASH_PRIME = 0x01000193;
 const HASH_UNKNOWN = 0;
 
 export class ModbusAnswered {
-  readonly #answeredKeys: Int32Array;
-  readonly #answeredHashes: Int32Array;
-  readonly #givenUpKeys: Int32Array;
+  /** SLOT_WORDS a slot. */
+  readonly #slots: Int32Array;
   /** Over the bytes that were hashed last: a block brings many responses. */
   #viewed: Uint8Array = new Uint8Array(0);
   #view = new DataView(this.#viewed.buffer);
 
   constructor(flowsMax: number) {
-    this.#answeredKeys = new Int32Array(flowsMax).fill(NONE);
-    this.#answeredHashes = new Int32Array(flowsMax);
-    this.#givenUpKeys = new Int32Array(flowsMax).fill(NONE);
+    this.#slots = new Int32Array(flowsMax * SLOT_WORDS).fill(NONE);
   }
 
   forget(slot: number): void {
-    this.#answeredKeys[slot] = NONE;
-    this.#givenUpKeys[slot] = NONE;
+    this.#slots[slot * SLOT_WORDS + ANSWERED_KEY] = NONE;
+    this.#slots[slot * SLOT_WORDS + GIVEN_UP_KEY] = NONE;
   }
 
   /**
@@ -41,25 +42,26 @@ export class ModbusAnswered {
     at: number,
     pduBytes: number,
   ): void {
-    this.#answeredKeys[slot] = key;
-    this.#answeredHashes[slot] = isRepeated ? HASH_UNKNOWN : this.#hashOf(bytes, at, pduBytes);
+    const hash = isRepeated ? HASH_UNKNOWN : this.#hashOf(bytes, at, pduBytes);
+    this.#slots[slot * SLOT_WORDS + ANSWERED_KEY] = key;
+    this.#slots[slot * SLOT_WORDS + ANSWERED_HASH] = hash;
   }
 
   giveUp(slot: number, key: number): void {
-    this.#givenUpKeys[slot] = key;
+    this.#slots[slot * SLOT_WORDS + GIVEN_UP_KEY] = key;
   }
 
   isAnswered(slot: number, key: number): boolean {
-    return this.#answeredKeys[slot] === key;
+    return this.#slots[slot * SLOT_WORDS + ANSWERED_KEY] === key;
   }
 
   isGivenUp(slot: number, key: number): boolean {
-    return this.#givenUpKeys[slot] === key;
+    return this.#slots[slot * SLOT_WORDS + GIVEN_UP_KEY] === key;
   }
 
   /** The response of the key answered last had other bytes than these. */
   differs(slot: number, bytes: Uint8Array, at: number, pduBytes: number): boolean {
-    const known = this.#answeredHashes[slot];
+    const known = this.#slots[slot * SLOT_WORDS + ANSWERED_HASH];
     return known !== HASH_UNKNOWN && known !== this.#hashOf(bytes, at, pduBytes);
   }
 

@@ -28,6 +28,8 @@ const ETHER_TYPE_VLAN = 0x8100;
 /** Version 4 and a header of five words: no options. */
 const IPV4_WITHOUT_OPTIONS = 0x45;
 const IP_PROTOCOL_TCP = 6;
+/** The more-fragments flag and the fragment offset, which have to be 0. */
+const MORE_OR_OFFSET = 0x3fff;
 /** SYN, FIN, RST and ACK, of which only the last is set. */
 const TELLING_FLAGS = 0x17;
 const ACK = 0x10;
@@ -66,16 +68,15 @@ export function createTakePlainSegment(
   const { status, next } = sequences;
   const { rows } = recent;
 
+  // Over the block's bytes: one load and one check of bounds for four bytes.
+  let viewed: Uint8Array = new Uint8Array(0);
+  let view = new DataView(viewed.buffer);
+
   function takeSegment(bytes: Uint8Array, tcp: number, payload: number, end: number): boolean {
-    const direction = directionOf(bytes, tcp - 8, tcp);
+    const direction = directionOf(view, tcp);
     if (direction === FLOW_NONE) return false;
-    const sequence = word(bytes, tcp + 4);
-    if (
-      (bytes[tcp + 13] & TELLING_FLAGS) !== ACK ||
-      isSeen[direction] === 0 ||
-      status[direction] !== 0 ||
-      next[direction] !== sequence
-    ) {
+    const sequence = view.getInt32(tcp + 4);
+    if (isSeen[direction] === 0 || status[direction] !== 0 || next[direction] !== sequence) {
       return false;
     }
     const row = direction * RECENT_WORDS;
@@ -88,7 +89,7 @@ export function createTakePlainSegment(
     }
     rows[row] = recent.frame;
     lists.touch(direction >> 1);
-    const acknowledgment = word(bytes, tcp + 8);
+    const acknowledgment = view.getInt32(tcp + 8);
     const peer = direction ^ 1;
     if (((acknowledgment - next[peer]) | 0) > 0) streams.acknowledge(peer, acknowledgment);
     if (payload === end) return true;
@@ -99,28 +100,34 @@ export function createTakePlainSegment(
 
   return (bytes, offset, end) => {
     if (end - offset < HEADERS_BYTES_MIN) return false;
-    if (((bytes[end - 2] << 8) | bytes[end - 1]) === PRP_SUFFIX) return false;
+    if (bytes !== viewed) {
+      viewed = bytes;
+      view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    if ((view.getInt16(end - 2) & 0xffff) === PRP_SUFFIX) return false;
     let network = offset + ETHERNET_BYTES;
-    let etherType = (bytes[offset + ETHER_TYPE] << 8) | bytes[offset + ETHER_TYPE + 1];
+    let etherType = view.getInt16(offset + ETHER_TYPE) & 0xffff;
     if (etherType === ETHER_TYPE_VLAN) {
-      etherType = (bytes[network + 2] << 8) | bytes[network + 3];
+      etherType = view.getInt16(network + 2) & 0xffff;
       network += VLAN_TAG_BYTES;
       if (end - network < IPV4_BYTES + TCP_BYTES_MIN) return false;
     }
-    if (etherType !== ETHER_TYPE_IPV4 || bytes[network] !== IPV4_WITHOUT_OPTIONS) return false;
-    // The more-fragments flag and the fragment offset have to be 0.
-    if (((bytes[network + 6] & 0x3f) | bytes[network + 7]) !== 0) return false;
-    if (bytes[network + 9] !== IP_PROTOCOL_TCP) return false;
+    const head = view.getInt32(network);
+    if (etherType !== ETHER_TYPE_IPV4 || head >>> 24 !== IPV4_WITHOUT_OPTIONS) return false;
+    if ((view.getInt32(network + 4) & MORE_OR_OFFSET) !== 0) return false;
+    if (((view.getInt32(network + 8) >> 16) & 0xff) !== IP_PROTOCOL_TCP) return false;
     const tcp = network + IPV4_BYTES;
-    const packetEnd = network + ((bytes[network + 2] << 8) | bytes[network + 3]);
-    const payload = tcp + ((bytes[tcp + 12] >> 4) << 2);
+    const packetEnd = network + (head & 0xffff);
+    const offsetAndFlags = view.getInt32(tcp + 12);
+    const payload = tcp + ((offsetAndFlags >>> 28) << 2);
     if (payload < tcp + TCP_BYTES_MIN || payload > packetEnd || packetEnd > end) return false;
+    if (((offsetAndFlags >> 16) & TELLING_FLAGS) !== ACK) return false;
     return takeSegment(bytes, tcp, payload, packetEnd);
   };
 }
 
-/** The direction of the frame with its IPv4 addresses and its TCP header here, or FLOW_NONE. */
-type DirectionOf = (bytes: Uint8Array, addresses: number, tcp: number) => number;
+/** The direction of the frame with its TCP header here, right behind IPv4's, or FLOW_NONE. */
+type DirectionOf = (view: DataView, tcp: number) => number;
 
 function createDirectionOf(table: FlowTable, seed: number): DirectionOf {
   const sourceMultiplier = mixHash(seed, 4) | 1;
@@ -129,10 +136,10 @@ function createDirectionOf(table: FlowTable, seed: number): DirectionOf {
   const directions = new Int32Array(2 ** DIRECTIONS_BITS);
   const { keys } = table;
 
-  return (bytes, addresses, tcp) => {
-    const source = word(bytes, addresses);
-    const destination = word(bytes, addresses + 4);
-    const ports = word(bytes, tcp);
+  return (view, tcp) => {
+    const source = view.getInt32(tcp - 8);
+    const destination = view.getInt32(tcp - 4);
+    const ports = view.getInt32(tcp);
     const sum =
       Math.imul(source, sourceMultiplier) +
       Math.imul(destination, destinationMultiplier) +
@@ -153,9 +160,4 @@ function createDirectionOf(table: FlowTable, seed: number): DirectionOf {
     if (found !== FLOW_NONE) directions[entry] = found;
     return found;
   };
-}
-
-/** 32 bits in network order, as int32At, which lives where the engine has other callers to suit. */
-function word(bytes: Uint8Array, at: number): number {
-  return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
 }

@@ -169,7 +169,7 @@ export class ConversationMemory {
   /** Puts a saved period back, unless the service was seen since. */
   restorePeriod(pair: string, service: string, state: readonly number[]): void {
     const row = this.periodRow(pair, service);
-    if (row >= 0 && this.periods.count[row] === 0) this.periods.restore(row, state);
+    if (row >= 0 && this.periods.countOf(row) === 0) this.periods.restore(row, state);
   }
 
   /** Adds the counts of an interval. */

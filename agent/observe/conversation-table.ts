@@ -17,9 +17,15 @@ export const FOLDED_ROW = 0;
 const EVICT_ABOVE = 0.75;
 const NO_UNIT = 256;
 
-/** Direct-mapped cache from (flow, unitId) to row: a power of two. */
+/** Direct-mapped cache from (flow, unitId, subject) to row and cell: a power of two. */
 const CACHE_ENTRIES = 16_384;
 const CACHE_SHIFT = 18;
+const ENTRY_WORDS = 4;
+const ENTRY_FLOW = 0;
+const ENTRY_HEAD = 1;
+const ENTRY_ROW = 2;
+const ENTRY_CELL = 3;
+const NOBODY = -1;
 
 export const COUNTERS = 8;
 export const REQUESTS = 0;
@@ -100,8 +106,8 @@ export class ConversationTable {
   readonly #free: number[] = [];
   readonly #rowByKey = new Map<string, number>();
   readonly #rowsByPair = new Map<string, number>();
-  readonly #cacheKeys = new Float64Array(CACHE_ENTRIES).fill(-1);
-  readonly #cacheRows = new Uint16Array(CACHE_ENTRIES);
+  /** ENTRY_WORDS an entry. */
+  readonly #cache = new Int32Array(CACHE_ENTRIES * ENTRY_WORDS).fill(NOBODY);
 
   /** Conversations known now, without the folded row. */
   get used(): number {
@@ -120,10 +126,21 @@ export class ConversationTable {
   /** Counts a transaction; returns its row, and sets `isNewRow` and `cells.isNew`. */
   modbus(transaction: ModbusTransaction): number {
     const { functionCode, rttUs } = transaction;
-    const row = this.#rowOf(transaction.flow, transaction.unitId, transaction.transport);
+    const { flowNumber } = transaction.flow;
+    const head = (transaction.unitId << 8) | functionCode;
+    const hash = Math.imul(flowNumber, 0x9e3779b1) + Math.imul(head, 0x85ebca6b);
+    const entry = (hash >>> CACHE_SHIFT) * ENTRY_WORDS;
+    const cache = this.#cache;
+    if (cache[entry + ENTRY_FLOW] === flowNumber && cache[entry + ENTRY_HEAD] === head) {
+      this.isNewRow = false;
+      this.cells.again(cache[entry + ENTRY_CELL]);
+    } else {
+      this.#enter(entry, transaction.flow, transaction.unitId, transaction.transport, functionCode);
+    }
+    const row = cache[entry + ENTRY_ROW];
+    const cell = cache[entry + ENTRY_CELL];
     const counts = this.counts;
     const base = row * ROW_COUNTERS;
-    const cell = this.cells.of(row, functionCode);
     const cellCounts = this.cells.counts;
     const hasResponse = transaction.responsePdu.length > 0;
     let firstUs = transaction.responseTimeUs;
@@ -215,16 +232,34 @@ export class ConversationTable {
     if (this.used > CONVERSATIONS_MAX * EVICT_ABOVE) this.#evictIdle();
   }
 
+  /** Fills an entry of the cache; `isNewRow` and `cells.isNew` say what it found. */
+  #enter(
+    entry: number,
+    flow: FlowFacts,
+    unit: number,
+    transport: string,
+    functionCode: number,
+  ): void {
+    const row = this.#lookUp(flow, unit, transport);
+    this.#cache[entry + ENTRY_FLOW] = flow.flowNumber;
+    this.#cache[entry + ENTRY_HEAD] = (unit << 8) | functionCode;
+    this.#cache[entry + ENTRY_ROW] = row;
+    this.#cache[entry + ENTRY_CELL] = this.cells.of(row, functionCode);
+  }
+
   #rowOf(flow: FlowFacts, unit: number, transport: string): number {
-    const key = flow.flowNumber * 512 + unit;
-    const entry = (Math.imul(flow.slot, 0x9e3779b1) + Math.imul(unit, 0x85ebca6b)) >>> CACHE_SHIFT;
-    if (this.#cacheKeys[entry] === key) {
+    const head = unit << 8;
+    const hash = Math.imul(flow.flowNumber, 0x9e3779b1) + Math.imul(head, 0x85ebca6b);
+    const entry = (hash >>> CACHE_SHIFT) * ENTRY_WORDS;
+    const cache = this.#cache;
+    if (cache[entry + ENTRY_FLOW] === flow.flowNumber && cache[entry + ENTRY_HEAD] === head) {
       this.isNewRow = false;
-      return this.#cacheRows[entry];
+      return cache[entry + ENTRY_ROW];
     }
     const row = this.#lookUp(flow, unit, transport);
-    this.#cacheKeys[entry] = key;
-    this.#cacheRows[entry] = row;
+    cache[entry + ENTRY_FLOW] = flow.flowNumber;
+    cache[entry + ENTRY_HEAD] = head;
+    cache[entry + ENTRY_ROW] = row;
     return row;
   }
 
@@ -309,7 +344,7 @@ export class ConversationTable {
     );
     const excess = idle.slice(0, this.used - Math.floor(CONVERSATIONS_MAX * EVICT_ABOVE));
     for (const [key, row] of excess) this.#freeRow(key, row);
-    this.#cacheKeys.fill(-1);
+    this.#cache.fill(NOBODY);
     this.evictedCount += excess.length;
   }
 

@@ -39,6 +39,11 @@ export class FanOutSink implements DecodeSink {
     this.#second.malformed(message);
   }
 
+  notModbusOnModbusPort(message: MalformedMessage): void {
+    this.#first.notModbusOnModbusPort?.(message);
+    this.#second.notModbusOnModbusPort?.(message);
+  }
+
   gap(gap: StreamGap): void {
     this.#first.gap(gap);
     this.#second.gap(gap);

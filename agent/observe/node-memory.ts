@@ -179,7 +179,7 @@ export class NodeMemory {
   age(nowUs: number): void {
     if (this.#nodes.size < NODES_MAX * AGE_ABOVE) return;
     for (const [key, { row }] of this.#nodes) {
-      if (nowUs - this.rows.lastSeenUs[row] < AGED_US) continue;
+      if (nowUs - this.rows.lastSeenUsOf(row) < AGED_US) continue;
       this.#nodes.delete(key);
       this.rows.free(row);
       this.#free.push(row);
@@ -281,7 +281,7 @@ export class NodeMemory {
   }
 
   #learn(node: NodeRow, told: DataValueFields, timeUs: number): void {
-    const isFirst = this.rows.count[node.row] === 0;
+    const isFirst = this.rows.countOf(node.row) === 0;
     this.rows.see(node.row, timeUs);
     const { value: variant, status } = told;
     const statusCode = status?.code ?? GOOD;

@@ -19,87 +19,86 @@ export interface Regularity {
   readonly periodJitterMs?: number;
 }
 
+/** Numbers of a row, side by side: one line of the processor's cache holds them all. */
+const ROW_NUMBERS = 8;
+const COUNT = 0;
+const FIRST_SEEN_US = 1;
+const LAST_SEEN_US = 2;
+const INTERVALS = 3;
+const PERIOD_US = 4;
+const JITTER_US = 5;
+
 export class PeriodicRows {
-  readonly count: Uint32Array;
-  readonly firstSeenUs: Float64Array;
-  readonly lastSeenUs: Float64Array;
-  readonly #intervals: Uint32Array;
-  readonly #periodUs: Float64Array;
-  readonly #jitterUs: Float64Array;
+  readonly #numbers: Float64Array;
 
   constructor(rowsMax: number) {
-    this.count = new Uint32Array(rowsMax);
-    this.firstSeenUs = new Float64Array(rowsMax);
-    this.lastSeenUs = new Float64Array(rowsMax);
-    this.#intervals = new Uint32Array(rowsMax);
-    this.#periodUs = new Float64Array(rowsMax);
-    this.#jitterUs = new Float64Array(rowsMax);
+    this.#numbers = new Float64Array(rowsMax * ROW_NUMBERS);
+  }
+
+  countOf(row: number): number {
+    return this.#numbers[row * ROW_NUMBERS + COUNT];
+  }
+
+  /** UTC µs; without meaning while the count is 0. */
+  lastSeenUsOf(row: number): number {
+    return this.#numbers[row * ROW_NUMBERS + LAST_SEEN_US];
   }
 
   /** One more time; UTC µs. A stamp before the last one counts, but tells no interval. */
   see(row: number, timeUs: number): void {
-    if (this.count[row]++ === 0) {
-      this.firstSeenUs[row] = timeUs;
-      this.lastSeenUs[row] = timeUs;
-      return;
-    }
-    const interval = timeUs - this.lastSeenUs[row];
-    if (interval < 0) return;
-    this.lastSeenUs[row] = timeUs;
-    const seen = this.#intervals[row];
-    const period = this.#periodUs[row];
+    const numbers = this.#numbers;
+    const at = row * ROW_NUMBERS;
+    const count = numbers[at + COUNT];
+    numbers[at + COUNT] = count + 1;
+    const interval = timeUs - numbers[at + LAST_SEEN_US];
+    if (count === 0) numbers[at + FIRST_SEEN_US] = timeUs;
+    else if (interval < 0) return;
+    numbers[at + LAST_SEEN_US] = timeUs;
+    if (count === 0) return;
+    const seen = numbers[at + INTERVALS];
+    const period = numbers[at + PERIOD_US];
     if (seen > 1 && interval > period * PAUSE_PERIODS) return;
-    this.#intervals[row] = seen + 1;
+    numbers[at + INTERVALS] = seen + 1;
     const weight = seen < SMOOTHING ? seen + 1 : SMOOTHING;
     const distance = interval - period;
-    this.#periodUs[row] = period + distance / weight;
+    numbers[at + PERIOD_US] = period + distance / weight;
     if (seen > 0) {
-      const jitter = this.#jitterUs[row];
-      this.#jitterUs[row] = jitter + (Math.abs(distance) - jitter) / (weight - 1);
+      const jitter = numbers[at + JITTER_US];
+      numbers[at + JITTER_US] = jitter + (Math.abs(distance) - jitter) / (weight - 1);
     }
   }
 
   of(row: number): Regularity {
-    const known = {
-      count: this.count[row],
-      firstSeenUs: this.firstSeenUs[row],
-      lastSeenUs: this.lastSeenUs[row],
-    };
-    if (this.#intervals[row] < 2) return known;
+    const [count, firstSeenUs, lastSeenUs, intervals, periodUs, jitterUs] = this.state(row);
+    const known = { count, firstSeenUs, lastSeenUs };
+    if (intervals < 2) return known;
     return {
       ...known,
-      periodMs: Math.round(this.#periodUs[row]) / US_A_MS,
-      periodJitterMs: Math.round(this.#jitterUs[row]) / US_A_MS,
+      periodMs: Math.round(periodUs) / US_A_MS,
+      periodJitterMs: Math.round(jitterUs) / US_A_MS,
     };
   }
 
   /** What `restore` takes back. */
   state(row: number): readonly number[] {
-    return [
-      this.count[row],
-      this.firstSeenUs[row],
-      this.lastSeenUs[row],
-      this.#intervals[row],
-      this.#periodUs[row],
-      this.#jitterUs[row],
-    ];
+    const at = row * ROW_NUMBERS;
+    return [...this.#numbers.subarray(at, at + REGULARITY_STATE_NUMBERS)];
   }
 
   /** Numbers of `state`; the caller has checked that there are six of them. */
   restore(row: number, state: readonly number[]): void {
-    this.count[row] = state[0];
-    this.firstSeenUs[row] = state[1];
-    this.lastSeenUs[row] = state[2];
-    this.#intervals[row] = state[3];
-    this.#periodUs[row] = state[4];
-    this.#jitterUs[row] = state[5];
+    this.#numbers.set(state.slice(0, REGULARITY_STATE_NUMBERS), row * ROW_NUMBERS);
+  }
+
+  /** What was seen `count` times, the first time at `firstSeenUs`, before the row began. */
+  addEarlier(row: number, count: number, firstSeenUs: number): void {
+    const at = row * ROW_NUMBERS;
+    this.#numbers[at + COUNT] += count;
+    this.#numbers[at + FIRST_SEEN_US] = Math.min(this.#numbers[at + FIRST_SEEN_US], firstSeenUs);
   }
 
   free(row: number): void {
-    this.count[row] = 0;
-    this.#intervals[row] = 0;
-    this.#periodUs[row] = 0;
-    this.#jitterUs[row] = 0;
+    this.#numbers.fill(0, row * ROW_NUMBERS, (row + 1) * ROW_NUMBERS);
   }
 }
 

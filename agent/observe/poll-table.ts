@@ -4,7 +4,6 @@
  * and how often a register is read both come from here. An ordinary poll finds its row by numbers.
  */
 import type { FlowFacts } from '../../protocols/flow.ts';
-import { ABSENT, byteAt, wordAt } from '../../protocols/modbus/pdu-bytes.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import { PeriodicRows, REGULARITY_STATE_NUMBERS, type Regularity } from './periodic-rows.ts';
 import { isNumbers } from './state-check.ts';
@@ -21,8 +20,16 @@ export const NO_POLL = -1;
 /** Direct-mapped cache from (flow, poll) to row: a power of two. */
 const CACHE_ENTRIES = 16_384;
 const CACHE_SHIFT = 18;
+const ENTRY_WORDS = 4;
+const ENTRY_FLOW = 0;
+const ENTRY_FUNCTION = 1;
+const ENTRY_RANGE = 2;
+const ENTRY_ROW = 3;
+const NOBODY = -1;
 /** A range that the request doesn't have, or that wasn't seen. */
 const NO_RANGE = -1;
+/** Function code, address and quantity, or address and value. */
+const RANGE_BYTES = 5;
 
 /** What never changes in a row. */
 export interface PollFacts {
@@ -45,10 +52,8 @@ export class PollTable {
   readonly #facts: (PollFacts | undefined)[] = [];
   readonly #rowByKey = new Map<string, number>();
   readonly #free: number[] = [];
-  readonly #cacheFlow = new Int32Array(CACHE_ENTRIES).fill(-1);
-  readonly #cacheFunction = new Int32Array(CACHE_ENTRIES);
-  readonly #cacheRange = new Int32Array(CACHE_ENTRIES);
-  readonly #cacheRow = new Int32Array(CACHE_ENTRIES);
+  /** ENTRY_WORDS an entry. */
+  readonly #cache = new Int32Array(CACHE_ENTRIES * ENTRY_WORDS).fill(NOBODY);
   evictedCount = 0;
   refusedCount = 0;
 
@@ -72,29 +77,19 @@ export class PollTable {
 
   /** Counts the transaction; answers its row, or NO_POLL where the table is full. */
   see(transaction: ModbusTransaction): number {
-    const { flow, unitId, functionCode, requestPdu, requestTimeUs } = transaction;
-    const range = rangeOf(functionCode, requestPdu);
-    const head = (unitId << 8) | functionCode;
-    const mixed = Math.imul(flow.flowNumber ^ Math.imul(head, 0x85ebca6b) ^ range, 0x9e3779b1);
-    let entry = (mixed ^ (mixed << 13)) >>> CACHE_SHIFT;
-    if (!this.#isAt(entry, flow.flowNumber, head, range)) {
-      // Two places for each poll: two that want the same one don't drive each other out.
-      const first = entry;
-      entry ^= 1;
-      if (!this.#isAt(entry, flow.flowNumber, head, range)) {
-        if (this.#cacheFlow[first] === -1) entry = first;
-        const row = this.#find(factsOf(flow, unitId, functionCode, range));
-        if (row === NO_POLL) {
-          this.refusedCount++;
-          return row;
-        }
-        this.#cacheFlow[entry] = flow.flowNumber;
-        this.#cacheFunction[entry] = head;
-        this.#cacheRange[entry] = range;
-        this.#cacheRow[entry] = row;
-      }
-    }
-    const row = this.#cacheRow[entry];
+    const { flow, requestTimeUs } = transaction;
+    const { flowNumber } = flow;
+    const range = rangeOf(transaction.functionCode, transaction.requestPdu);
+    const head = (transaction.unitId << 8) | transaction.functionCode;
+    const mixed = Math.imul(flowNumber ^ Math.imul(head, 0x85ebca6b) ^ range, 0x9e3779b1);
+    const entry = ((mixed ^ (mixed << 13)) >>> CACHE_SHIFT) * ENTRY_WORDS;
+    const cache = this.#cache;
+    const isThere =
+      cache[entry + ENTRY_RANGE] === range &&
+      cache[entry + ENTRY_FLOW] === flowNumber &&
+      cache[entry + ENTRY_FUNCTION] === head;
+    const row = isThere ? cache[entry + ENTRY_ROW] : this.#second(flow, head, range, entry);
+    if (row === NO_POLL) return row;
     this.rows.see(row, requestTimeUs >= 0 ? requestTimeUs : transaction.responseTimeUs);
     return row;
   }
@@ -104,8 +99,8 @@ export class PollTable {
     if (!isNumbers(state, REGULARITY_STATE_NUMBERS)) return false;
     const row = this.#find(facts);
     if (row === NO_POLL) return false;
-    if (this.rows.count[row] === 0) this.rows.restore(row, state);
-    else this.rows.count[row] += state[0];
+    if (this.rows.countOf(row) === 0) this.rows.restore(row, state);
+    else this.rows.addEarlier(row, state[0], state[1]);
     return true;
   }
 
@@ -113,9 +108,9 @@ export class PollTable {
   age(nowUs: number): void {
     if (this.used < POLLS_MAX * EVICT_ABOVE) return;
     const idle = [...this.#rowByKey].filter(
-      ([, row]) => nowUs - this.rows.lastSeenUs[row] > IDLE_US,
+      ([, row]) => nowUs - this.rows.lastSeenUsOf(row) > IDLE_US,
     );
-    idle.sort(([, a], [, b]) => this.rows.lastSeenUs[a] - this.rows.lastSeenUs[b]);
+    idle.sort(([, a], [, b]) => this.rows.lastSeenUsOf(a) - this.rows.lastSeenUsOf(b));
     for (const [key, row] of idle.slice(0, this.used - Math.floor(POLLS_MAX * EVICT_TO))) {
       this.#rowByKey.delete(key);
       this.#facts[row] = undefined;
@@ -124,15 +119,31 @@ export class PollTable {
       this.#free.push(row);
       this.evictedCount++;
     }
-    this.#cacheFlow.fill(-1);
+    this.#cache.fill(NOBODY);
   }
 
-  #isAt(entry: number, flowNumber: number, head: number, range: number): boolean {
-    return (
-      this.#cacheRange[entry] === range &&
-      this.#cacheFlow[entry] === flowNumber &&
-      this.#cacheFunction[entry] === head
-    );
+  /** Two places for each poll: two that want the same one don't drive each other out. */
+  #second(flow: FlowFacts, head: number, range: number, first: number): number {
+    const cache = this.#cache;
+    const second = first ^ ENTRY_WORDS;
+    if (
+      cache[second + ENTRY_RANGE] === range &&
+      cache[second + ENTRY_FLOW] === flow.flowNumber &&
+      cache[second + ENTRY_FUNCTION] === head
+    ) {
+      return cache[second + ENTRY_ROW];
+    }
+    const row = this.#find(factsOf(flow, head >> 8, head & 0xff, range));
+    if (row === NO_POLL) {
+      this.refusedCount++;
+      return row;
+    }
+    const entry = cache[first + ENTRY_FLOW] === NOBODY ? first : second;
+    cache[entry + ENTRY_FLOW] = flow.flowNumber;
+    cache[entry + ENTRY_FUNCTION] = head;
+    cache[entry + ENTRY_RANGE] = range;
+    cache[entry + ENTRY_ROW] = row;
+    return row;
   }
 
   #find(facts: PollFacts): number {
@@ -150,31 +161,21 @@ export class PollTable {
   }
 }
 
+/** By function code: what stands behind it in a request. */
+const RANGES = new Uint8Array(256);
+const ADDRESS_AND_QUANTITY = 1;
+const ADDRESS_OF_ONE = 2;
+for (const functionCode of [1, 2, 3, 4, 15, 16, 23]) RANGES[functionCode] = ADDRESS_AND_QUANTITY;
+for (const functionCode of [5, 6, 22]) RANGES[functionCode] = ADDRESS_OF_ONE;
+
 /** Address and quantity as one number, address high; NO_RANGE where there is none. */
 function rangeOf(functionCode: number, request: ModbusTransaction['requestPdu']): number {
   const { bytes, offset, length } = request;
-  if (length < 5 || byteAt(request, 0) > 23) return NO_RANGE;
-  switch (functionCode) {
-    case 1:
-    case 2:
-    case 3:
-    case 4:
-    case 15:
-    case 16:
-    case 23:
-      return (
-        (bytes[offset + 1] << 24) |
-        (bytes[offset + 2] << 16) |
-        (bytes[offset + 3] << 8) |
-        bytes[offset + 4]
-      );
-    case 5:
-    case 6:
-    case 22:
-      return wordAt(request, 1) === ABSENT ? NO_RANGE : (wordAt(request, 1) << 16) | 1;
-    default:
-      return NO_RANGE;
-  }
+  const kind = RANGES[functionCode];
+  if (length < RANGE_BYTES || kind === 0) return NO_RANGE;
+  const address = (bytes[offset + 1] << 24) | (bytes[offset + 2] << 16);
+  if (kind === ADDRESS_OF_ONE) return address | 1;
+  return address | (bytes[offset + 3] << 8) | bytes[offset + 4];
 }
 
 function factsOf(flow: FlowFacts, unitId: number, functionCode: number, range: number): PollFacts {

@@ -31,7 +31,7 @@ export function saveConversation(
   const { conversationMemory, polls } = knowledge;
   const pair = pairOf(counts);
   const rows = counts.protocol === 'modbus' ? (pollRows.get(pollKeyOf(counts)) ?? []) : [];
-  const frequent = [...rows].sort((a, b) => polls.rows.count[b] - polls.rows.count[a]);
+  const frequent = [...rows].sort((a, b) => polls.rows.countOf(b) - polls.rows.countOf(a));
   const body = {
     counts,
     pair: conversationMemory.pair(pair),

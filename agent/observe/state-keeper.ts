@@ -131,7 +131,7 @@ export class StateKeeper {
   *#nodes(beforeUs: number): Generator<Due> {
     const { nodes } = this.#knowledge;
     for (const node of nodes.nodes()) {
-      const isDue = node.news !== 'none' || nodes.rows.lastSeenUs[node.row] > node.savedUs;
+      const isDue = node.news !== 'none' || nodes.rows.lastSeenUsOf(node.row) > node.savedUs;
       if (!isDue || (node.news !== 'new' && node.savedUs >= beforeUs)) continue;
       yield {
         isNew: node.news === 'new',

@@ -136,8 +136,8 @@ export function restoreNode(nodes: NodeMemory, body: unknown): boolean {
   if (typeof maximum === 'number') node.maximum = Math.max(node.maximum ?? maximum, maximum);
   const writer = textOf(body.lastWriter);
   if (writer !== undefined) node.lastWriter ??= writer;
-  if (nodes.rows.count[node.row] > 0) {
-    nodes.rows.firstSeenUs[node.row] = Math.min(nodes.rows.firstSeenUs[node.row], regularity[1]);
+  if (nodes.rows.countOf(node.row) > 0) {
+    nodes.rows.addEarlier(node.row, 0, regularity[1]);
     return true;
   }
   const { value, statusCode } = body;

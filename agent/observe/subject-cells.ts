@@ -56,6 +56,12 @@ export class SubjectCells {
     return offset;
   }
 
+  /** As `of` for a subject whose offset the caller has kept. */
+  again(offset: number): void {
+    this.isNew = false;
+    this.last = offset;
+  }
+
   /** Cells of a row with counts: of the interval, or since start. */
   list(row: number, scope: 'interval' | 'total'): SubjectCount[] {
     const found: SubjectCount[] = [];

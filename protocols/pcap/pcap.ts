@@ -77,6 +77,9 @@ export class PcapDecoder implements RecordDecoder {
   #bytesCount = 0;
   #linkTypeUnsupported: number | undefined;
   #damage: CaptureDamage | undefined;
+  /** Over the buffer that was given last: one check of bounds for four bytes. */
+  #viewed: Uint8Array = new Uint8Array(0);
+  #view = new DataView(this.#viewed.buffer);
 
   constructor(emitter: BlockEmitter) {
     this.#emitter = emitter;
@@ -164,15 +167,17 @@ export class PcapDecoder implements RecordDecoder {
 
   /** Returns the end of the last whole record; `#framesInIndex` says how many there were. */
   #fillIndex(bytes: Uint8Array, begin: number, end: number, framesMax: number): number {
+    if (this.#viewed !== bytes) this.#look(bytes);
+    const view = this.#view;
     const index = this.#emitter.index;
-    const isBigEndian = this.#isBigEndian;
+    const isLittleEndian = !this.#isBigEndian;
     const unitNanoseconds = this.#unitNanoseconds;
     let frameNumber = this.#framesCount;
     let position = begin;
     const wordsMax = framesMax * FRAME_WORDS;
     let word = 0;
     while (word < wordsMax && end - position >= PCAP_RECORD_HEADER_BYTES) {
-      const capturedBytes = readUint32(bytes, position + CAPTURED_LENGTH, isBigEndian);
+      const capturedBytes = view.getInt32(position + CAPTURED_LENGTH, isLittleEndian) >>> 0;
       if (capturedBytes > FRAME_BYTES_MAX) {
         this.#damaged(
           this.#fileOffset + position - begin + CAPTURED_LENGTH,
@@ -182,12 +187,13 @@ export class PcapDecoder implements RecordDecoder {
       }
       const frame = position + PCAP_RECORD_HEADER_BYTES;
       if (capturedBytes > end - frame) break;
-      const originalBytes = readUint32(bytes, position + ORIGINAL_LENGTH, isBigEndian);
-      const nanoseconds = readUint32(bytes, position + FRACTION, isBigEndian) * unitNanoseconds;
+      const originalBytes = view.getInt32(position + ORIGINAL_LENGTH, isLittleEndian) >>> 0;
+      const nanoseconds =
+        (view.getInt32(position + FRACTION, isLittleEndian) >>> 0) * unitNanoseconds;
       index[word + FRAME_OFFSET] = frame - begin;
       index[word + FRAME_CAPTURED_BYTES] = capturedBytes;
       index[word + FRAME_ORIGINAL_BYTES] = Math.max(originalBytes, capturedBytes);
-      index[word + FRAME_SECONDS] = readUint32(bytes, position + SECONDS, isBigEndian);
+      index[word + FRAME_SECONDS] = view.getInt32(position + SECONDS, isLittleEndian) >>> 0;
       index[word + FRAME_NANOSECONDS] = Math.min(nanoseconds, NANOSECONDS_A_SECOND - 1);
       index[word + FRAME_FLAGS] = 0;
       index[word + FRAME_VLAN] = 0;
@@ -197,6 +203,11 @@ export class PcapDecoder implements RecordDecoder {
     }
     this.#framesInIndex = word / FRAME_WORDS;
     return position;
+  }
+
+  #look(bytes: Uint8Array): void {
+    this.#viewed = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   #damaged(offsetBytes: number, problem: string): void {
