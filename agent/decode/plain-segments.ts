@@ -72,32 +72,6 @@ export function createTakePlainSegment(
   let viewed: Uint8Array = new Uint8Array(0);
   let view = new DataView(viewed.buffer);
 
-  function takeSegment(bytes: Uint8Array, tcp: number, payload: number, end: number): boolean {
-    const direction = directionOf(view, tcp);
-    if (direction === FLOW_NONE) return false;
-    const sequence = view.getInt32(tcp + 4);
-    if (isSeen[direction] === 0 || status[direction] !== 0 || next[direction] !== sequence) {
-      return false;
-    }
-    const row = direction * RECENT_WORDS;
-    if (payload === end) {
-      if (recent.mayBeCopy(direction)) return false;
-    } else {
-      rows[row + LAST_PAYLOAD] = recent.frame;
-      rows[row + PAYLOAD_TCP] = tcp;
-      rows[row + PAYLOAD_END] = end;
-    }
-    rows[row] = recent.frame;
-    lists.touch(direction >> 1);
-    const acknowledgment = view.getInt32(tcp + 8);
-    const peer = direction ^ 1;
-    if (((acknowledgment - next[peer]) | 0) > 0) streams.acknowledge(peer, acknowledgment);
-    if (payload === end) return true;
-    next[direction] = (sequence + end - payload) | 0;
-    if (!sink.inOrder(direction, bytes, payload, end - payload)) sequences.forget(direction);
-    return true;
-  }
-
   return (bytes, offset, end) => {
     if (end - offset < HEADERS_BYTES_MIN) return false;
     if (bytes !== viewed) {
@@ -122,7 +96,30 @@ export function createTakePlainSegment(
     const payload = tcp + ((offsetAndFlags >>> 28) << 2);
     if (payload < tcp + TCP_BYTES_MIN || payload > packetEnd || packetEnd > end) return false;
     if (((offsetAndFlags >> 16) & TELLING_FLAGS) !== ACK) return false;
-    return takeSegment(bytes, tcp, payload, packetEnd);
+    const direction = directionOf(view, tcp);
+    if (direction === FLOW_NONE) return false;
+    const sequence = view.getInt32(tcp + 4);
+    if (isSeen[direction] === 0 || status[direction] !== 0 || next[direction] !== sequence) {
+      return false;
+    }
+    const row = direction * RECENT_WORDS;
+    const length = packetEnd - payload;
+    if (length === 0) {
+      if (recent.mayBeCopy(direction)) return false;
+    } else {
+      rows[row + LAST_PAYLOAD] = recent.frame;
+      rows[row + PAYLOAD_TCP] = tcp;
+      rows[row + PAYLOAD_END] = packetEnd;
+    }
+    rows[row] = recent.frame;
+    lists.touch(direction >> 1);
+    const acknowledgment = view.getInt32(tcp + 8);
+    const peer = direction ^ 1;
+    if (((acknowledgment - next[peer]) | 0) > 0) streams.acknowledge(peer, acknowledgment);
+    if (length === 0) return true;
+    next[direction] = (sequence + length) | 0;
+    if (!sink.inOrder(direction, bytes, payload, length)) sequences.forget(direction);
+    return true;
   };
 }
 

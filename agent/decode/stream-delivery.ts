@@ -67,10 +67,31 @@ export class StreamDelivery implements InOrderSink {
   }
 
   inOrder(direction: number, bytes: Uint8Array, offset: number, length: number): boolean {
-    if (this.#table.state[direction >> 1] === FLOW_UNDECIDED) {
+    const row = direction >> 1;
+    const state = this.#table.state[row];
+    const flow = this.#table.facts[row];
+    if (state === FLOW_UNDECIDED || flow === undefined) {
       return this.#undecided(direction, bytes, offset, length);
     }
-    this.#deliver(direction, bytes, offset, length);
+    const context = this.#context;
+    context.slot = row;
+    if (context.flow !== flow) context.flow = flow;
+    flow.lastSeenUs = context.timeUs;
+    if ((direction & 1) === this.#table.clientSide[row]) {
+      flow.clientSegmentsCount++;
+      context.direction = CLIENT_TO_SERVER;
+    } else {
+      flow.serverSegmentsCount++;
+      context.direction = SERVER_TO_CLIENT;
+    }
+    // Two call sites instead of one, so that each stays monomorphic.
+    if (state === FLOW_MODBUS) {
+      this.#modbus.segment(context, bytes, offset, length);
+    } else if (state === FLOW_OPCUA) {
+      this.#opcua.segment(context, bytes, offset, length);
+    } else {
+      this.#tls?.segment(context, bytes, offset, length);
+    }
     return true;
   }
 
@@ -107,32 +128,6 @@ export class StreamDelivery implements InOrderSink {
     this.#table.state[row] = FLOW_UNDECIDED;
   }
 
-  #deliver(direction: number, bytes: Uint8Array, offset: number, length: number): void {
-    const row = direction >> 1;
-    const flow = this.#table.facts[row];
-    if (flow === undefined) return;
-    const context = this.#context;
-    context.slot = row;
-    context.flow = flow;
-    flow.lastSeenUs = context.timeUs;
-    if ((direction & 1) === this.#table.clientSide[row]) {
-      flow.clientSegmentsCount++;
-      context.direction = CLIENT_TO_SERVER;
-    } else {
-      flow.serverSegmentsCount++;
-      context.direction = SERVER_TO_CLIENT;
-    }
-    // Two call sites instead of one, so that each stays monomorphic.
-    const state = this.#table.state[row];
-    if (state === FLOW_MODBUS) {
-      this.#modbus.segment(context, bytes, offset, length);
-    } else if (state === FLOW_OPCUA) {
-      this.#opcua.segment(context, bytes, offset, length);
-    } else {
-      this.#tls?.segment(context, bytes, offset, length);
-    }
-  }
-
   #undecided(direction: number, bytes: Uint8Array, offset: number, length: number): boolean {
     const verdict = this.#recognition.judge(direction, this.#context, bytes, offset, length);
     if (verdict === VERDICT_NO) return false;
@@ -140,7 +135,7 @@ export class StreamDelivery implements InOrderSink {
     const row = direction >> 1;
     this.#begin(row, direction & 1, verdict);
     this.#deliverHeld(row);
-    this.#deliver(direction, bytes, offset, length);
+    this.inOrder(direction, bytes, offset, length);
     return true;
   }
 
@@ -189,7 +184,7 @@ export class StreamDelivery implements InOrderSink {
       this.#pool.restoreOrigin(block, this.#context);
       const offset = block * SEGMENT_BLOCK_BYTES;
       const direction = this.#recognition.takenDirection;
-      this.#deliver(direction, this.#pool.bytes, offset, this.#pool.length[block]);
+      this.inOrder(direction, this.#pool.bytes, offset, this.#pool.length[block]);
       this.#pool.give(block);
       block = this.#recognition.takeHeld(row);
     }
