@@ -18,7 +18,7 @@ import { median, residentBytes } from './measure.ts';
 import { hasProgram } from './replay.ts';
 import { RunningAgent } from './running-agent.ts';
 import { type BenchContext, type BenchSection, type Figure, MEGABYTE } from './section.ts';
-import { senderCommand } from './sender.ts';
+import { arrivalCommand, senderCommand } from './sender.ts';
 
 const PACKETS_FILE = 200_000;
 const SECONDS = 10;
@@ -49,6 +49,8 @@ interface Cable {
   readonly file: string;
   /** The sender's program. */
   readonly command: readonly string[];
+  /** What makes frames arrive at the sensor's end, where there is something faster. */
+  readonly arrival: readonly string[] | undefined;
 }
 
 export const plantFiguresSection: BenchSection = {
@@ -72,7 +74,8 @@ export const plantFiguresSection: BenchSection = {
       for (const end of ends) await listenOnly(end);
       const file = join(context.folder, 'plant.pcap');
       generateModbus(file, PACKETS_FILE, 1);
-      const cable = { sender, sensor, file, command: senderCommand(context) };
+      const [command, arrival] = [senderCommand(context), arrivalCommand(context)];
+      const cable = { sender, sensor, file, command, arrival };
       const figures = [
         ...(await measureMemory(context, cable)),
         ...(await measureStart(context, cable)),
@@ -159,7 +162,7 @@ async function measureRate(context: BenchContext, cable: Cable): Promise<Figure[
     for (const rate of RATES) {
       const before = await countsOf(agent);
       const packets = rate === 0 ? PACKETS_UNPACED : rate * SECONDS;
-      const { seconds } = await send(cable, packets, rate);
+      const { seconds } = await (cable.arrival === undefined ? send : arrive)(cable, packets, rate);
       await setTimeout(DRAIN_MS);
       const after = await countsOf(agent);
       const lost = packets - (after.framesSeen - before.framesSeen);
@@ -178,13 +181,22 @@ async function measureRate(context: BenchContext, cable: Cable): Promise<Figure[
   }
 }
 
-function send(
-  { sender, file, command }: Cable,
-  packets: number,
-  rate: number,
-): Promise<{ readonly seconds: number }> {
-  const words = [...command, file, SENDER_PORT, String(packets), String(rate)];
-  const [program, ...rest] = sender.words(words);
+/** From the far end of the cable. */
+function send({ sender, file, command }: Cable, packets: number, rate: number): Promise<Sent> {
+  return run(sender.words([...command, file, SENDER_PORT, String(packets), String(rate)]));
+}
+
+/** At the sensor's end. */
+function arrive(cable: Cable, packets: number, rate: number): Promise<Sent> {
+  const { sensor, file, arrival = [] } = cable;
+  return run(sensor.words([...arrival, file, SENSOR_PORT, String(packets), String(rate)]));
+}
+
+interface Sent {
+  readonly seconds: number;
+}
+
+function run([program, ...rest]: readonly string[]): Promise<Sent> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
     let seconds = Number.NaN;

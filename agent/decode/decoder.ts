@@ -47,7 +47,7 @@ import { createTakePlainSegment, type TakePlainSegment } from './plain-segments.
 import { RecentSegments } from './recent-segments.ts';
 import { Recognition } from './recognition.ts';
 import { REDUNDANCY_NONE, RedundantFrames } from './redundant-frames.ts';
-import { createSegmentContext } from './segment-origin.ts';
+import { copyOrigin, createSegmentContext, originOf } from './segment-origin.ts';
 import { SegmentPool } from './segment-pool.ts';
 import type { SegmentContext } from './stream-analyzer.ts';
 import { type Analyzers, StreamDelivery } from './stream-delivery.ts';
@@ -150,6 +150,7 @@ export class Decoder {
     this.#interfaceIndex = block.interfaceIndex;
     const recent = this.#recent;
     const firstFrame = recent.beginBlock(block);
+    this.#analyzers.modbus.beginBlock?.(bytes);
     let bytesCount = 0;
     for (let word = 0; word < words; word += FRAME_WORDS) {
       recent.frame = (firstFrame + word) | 0;
@@ -176,6 +177,7 @@ export class Decoder {
       this.#frame(bytes, offset, end, linkType);
     }
     recent.endBlock();
+    this.#analyzers.modbus.endBlock?.();
     this.#lastTimeUs = context.timeUs;
     this.#counters.framesCount += framesCount;
     this.#counters.bytesCount += bytesCount;
@@ -304,9 +306,8 @@ export class Decoder {
   #overlapDiffers(layer: 'tcp' | 'ip', row: number = FLOW_NONE): void {
     if (layer === 'tcp') this.#carriers.overlapsDifferingCount++;
     if (this.#sink.overlapDiffers === undefined) return;
-    const { timeUs, frameNumber, frameAddress, frameBytes } = this.#context;
     const flow = row === FLOW_NONE ? undefined : this.#table.facts[row];
-    const origin = { timeUs, frameNumber, frameAddress, frameBytes };
+    const origin = originOf(this.#context);
     this.#sink.overlapDiffers({ layer, ...(flow !== undefined && { flow }), ...origin });
   }
 
@@ -363,7 +364,8 @@ export class Decoder {
     if (passed > 0 && this.#tickSeconds >= 0) this.#seconds += Math.min(passed, TICK_SECONDS_MAX);
     this.#tickSeconds = seconds;
     this.#table.lists.setSeconds(this.#seconds);
-    const { timeUs, frameNumber, frameAddress, frameBytes } = this.#context;
+    const origin = originOf(this.#context);
+    const { timeUs } = origin;
     this.#leaveFrame(timeUs);
     this.#streams.tick();
     this.#fragments.advance(timeUs);
@@ -372,9 +374,7 @@ export class Decoder {
     this.#ageOut(2, this.#options.idleRecognizedSeconds);
     this.#analyzers.modbus.advance(timeUs);
     this.#analyzers.opcua.advance(timeUs);
-    this.#context.frameNumber = frameNumber;
-    this.#context.frameAddress = frameAddress;
-    this.#context.frameBytes = frameBytes;
+    copyOrigin(origin, this.#context);
   }
 
   #ageOut(worth: number, idleSeconds: number): void {

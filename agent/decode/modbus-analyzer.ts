@@ -142,6 +142,14 @@ export class ModbusAnalyzer implements StreamAnalyzer {
     this.#resetDirection(flow.slot * 2 + 1);
   }
 
+  beginBlock(bytes: Uint8Array): void {
+    this.#pairing.answered.beginBlock(bytes);
+  }
+
+  endBlock(): void {
+    this.#pairing.answered.endBlock();
+  }
+
   advance(timeUs: number): void {
     this.#pairing.advance(timeUs);
   }

@@ -45,3 +45,43 @@ test('of a request that was repeated, two answers may differ', () => {
   answered.answer(SLOT, KEY, true, madePdu(9), AT, 9);
   assert.equal(answered.differs(SLOT, madePdu(9).fill(0), AT, 9), false);
 });
+
+test('an answer that lies in the block is compared like any other, also after the block', () => {
+  const [FIRST, SECOND] = [0, 1];
+  for (const [name, ends] of [
+    ['within the block', false],
+    ['after the block', true],
+  ] as const) {
+    const answered = new ModbusAnswered(2);
+    const block = madePdu(40);
+    answered.beginBlock(block);
+    answered.answer(FIRST, KEY, false, block, AT, 12);
+    answered.answer(SECOND, KEY, false, block, AT + 12, 20);
+    // The last of several answers counts, and one from elsewhere replaces one of the block.
+    answered.answer(FIRST, KEY, false, block, AT + 1, 9);
+    answered.answer(SECOND, KEY, false, madePdu(9), AT, 9);
+    answered.answer(SECOND, KEY, false, block, AT + 2, 30);
+    const other = Uint8Array.from(block);
+    if (ends) {
+      answered.endBlock();
+      block.fill(0);
+    }
+    assert.equal(answered.differs(FIRST, other, AT + 1, 9), false, name);
+    assert.equal(answered.differs(SECOND, other, AT + 2, 30), false, name);
+    assert.equal(answered.differs(SECOND, other, AT + 3, 30), true, name);
+    other[AT + 20] ^= 1;
+    assert.equal(answered.differs(FIRST, other, AT + 1, 9), false, name);
+    assert.equal(answered.differs(SECOND, other, AT + 2, 30), true, name);
+  }
+});
+
+test('what replaced an answer of the block stays when the block ends', () => {
+  const answered = new ModbusAnswered(1);
+  const block = madePdu(20);
+  answered.beginBlock(block);
+  answered.answer(0, KEY, false, block, AT, 9);
+  answered.answer(0, KEY, false, madePdu(9).fill(1), AT, 9);
+  answered.endBlock();
+  assert.equal(answered.differs(0, madePdu(9).fill(1), AT, 9), false);
+  assert.equal(answered.differs(0, block, AT, 9), true);
+});

@@ -6,8 +6,15 @@
 const NONE = -1;
 const SLOT_WORDS = 4;
 const ANSWERED_KEY = 0;
-const ANSWERED_HASH = 1;
-const GIVEN_UP_KEY = 2;
+const GIVEN_UP_KEY = 1;
+/** Length of an answer that lies in the block under way, or one of the two below. */
+const ANSWERED_LENGTH = 2;
+/** Its offset in the block; its hash where the length is one of the two below. */
+const ANSWERED_WHAT = 3;
+/** The hash is known. */
+const HASHED = 0;
+/** The same, and the slot is in the list of this block. */
+const HASHED_IN_LIST = -1;
 /** FNV-1a: offset basis and prime of 32 bits. */
 const HASH_BEGIN = 0x811c9dc5;
 const HASH_PRIME = 0x01000193;
@@ -17,12 +24,36 @@ const HASH_UNKNOWN = 0;
 export class ModbusAnswered {
   /** SLOT_WORDS a slot. */
   readonly #slots: Int32Array;
+  /** Slots whose last answer lies in the block under way: hashed once each, when it ends. */
+  readonly #slotsInBlock: Int32Array;
+  #slotsInBlockCount = 0;
+  #block: Uint8Array | undefined;
   /** Over the bytes that were hashed last: a block brings many responses. */
   #viewed: Uint8Array = new Uint8Array(0);
   #view = new DataView(this.#viewed.buffer);
 
   constructor(flowsMax: number) {
     this.#slots = new Int32Array(flowsMax * SLOT_WORDS).fill(NONE);
+    for (let slot = 0; slot < flowsMax; slot++) {
+      this.#slots[slot * SLOT_WORDS + ANSWERED_LENGTH] = HASHED;
+    }
+    this.#slotsInBlock = new Int32Array(flowsMax);
+  }
+
+  /** Answers that lie in `bytes` stay there until `endBlock`: most are never compared. */
+  beginBlock(bytes: Uint8Array): void {
+    this.#block = bytes;
+  }
+
+  endBlock(): void {
+    const slots = this.#slots;
+    for (let index = 0; index < this.#slotsInBlockCount; index++) {
+      const row = this.#slotsInBlock[index] * SLOT_WORDS;
+      slots[row + ANSWERED_WHAT] = this.#knownHash(row);
+      slots[row + ANSWERED_LENGTH] = HASHED;
+    }
+    this.#slotsInBlockCount = 0;
+    this.#block = undefined;
   }
 
   forget(slot: number): void {
@@ -42,9 +73,18 @@ export class ModbusAnswered {
     at: number,
     pduBytes: number,
   ): void {
-    const hash = isRepeated ? HASH_UNKNOWN : this.#hashOf(bytes, at, pduBytes);
-    this.#slots[slot * SLOT_WORDS + ANSWERED_KEY] = key;
-    this.#slots[slot * SLOT_WORDS + ANSWERED_HASH] = hash;
+    const slots = this.#slots;
+    const row = slot * SLOT_WORDS;
+    slots[row + ANSWERED_KEY] = key;
+    const known = slots[row + ANSWERED_LENGTH];
+    if (isRepeated || bytes !== this.#block || pduBytes <= 0) {
+      slots[row + ANSWERED_WHAT] = isRepeated ? HASH_UNKNOWN : this.#hashOf(bytes, at, pduBytes);
+      if (known !== HASHED) slots[row + ANSWERED_LENGTH] = HASHED_IN_LIST;
+      return;
+    }
+    if (known === HASHED) this.#list(slot);
+    slots[row + ANSWERED_LENGTH] = pduBytes;
+    slots[row + ANSWERED_WHAT] = at;
   }
 
   giveUp(slot: number, key: number): void {
@@ -61,12 +101,25 @@ export class ModbusAnswered {
 
   /** The response of the key answered last had other bytes than these. */
   differs(slot: number, bytes: Uint8Array, at: number, pduBytes: number): boolean {
-    const known = this.#slots[slot * SLOT_WORDS + ANSWERED_HASH];
+    const known = this.#knownHash(slot * SLOT_WORDS);
     return known !== HASH_UNKNOWN && known !== this.#hashOf(bytes, at, pduBytes);
   }
 
+  #list(slot: number): void {
+    this.#slotsInBlock[this.#slotsInBlockCount] = slot;
+    this.#slotsInBlockCount += 1;
+  }
+
+  #knownHash(row: number): number {
+    const slots = this.#slots;
+    const length = slots[row + ANSWERED_LENGTH];
+    const what = slots[row + ANSWERED_WHAT];
+    const block = this.#block;
+    return length > 0 && block !== undefined ? this.#hashOf(block, what, length) : what;
+  }
+
   /**
-   * Every response is hashed: whole words by a view (one check of bounds for four bytes), in two
+   * Of the last response of each flow in a block: whole words by a view (one check of bounds for four bytes), in two
    * chains, because each multiplication waits for the one before it in its chain. The last eight
    * bytes are taken whole, some of them a second time, instead of one by one.
    */

@@ -148,6 +148,14 @@ export class ModbusCarriers implements StreamAnalyzer {
     this.#serial.flowEnded(context);
   }
 
+  beginBlock(bytes: Uint8Array): void {
+    this.#mbap.beginBlock(bytes);
+  }
+
+  endBlock(): void {
+    this.#mbap.endBlock();
+  }
+
   advance(timeUs: number): void {
     this.#mbap.advance(timeUs);
     this.#serial.advance(timeUs);

@@ -70,7 +70,7 @@ export class ModbusPairing {
   readonly #counters: ModbusCounters;
   readonly #pending: ModbusPending;
   readonly #flows: (FlowFacts | undefined)[];
-  readonly #answered: ModbusAnswered;
+  readonly answered: ModbusAnswered;
   /** Made with the first transaction, because only then there is a flow to put in. */
   #transaction: ReusedTransaction | undefined;
   #evictedCount = 0;
@@ -86,7 +86,7 @@ export class ModbusPairing {
     this.#framing = limits.isSerial === true ? SERIAL_FRAME : 0;
     this.#pending = new ModbusPending(limits.flowsMax, limits.requestsMax);
     this.#flows = new Array<FlowFacts | undefined>(limits.flowsMax).fill(undefined);
-    this.#answered = new ModbusAnswered(limits.flowsMax);
+    this.answered = new ModbusAnswered(limits.flowsMax);
   }
 
   /** Requests that left without an answer because a table was full. */
@@ -103,7 +103,7 @@ export class ModbusPairing {
   flowBegan(flow: FlowFacts): void {
     this.flowEnded(flow.slot);
     this.#flows[flow.slot] = flow;
-    this.#answered.forget(flow.slot);
+    this.answered.forget(flow.slot);
   }
 
   /** What still waits leaves now; whether it was answered nobody knows. */
@@ -116,7 +116,7 @@ export class ModbusPairing {
     const before = timeUs - this.#limits.requestTimeoutUs;
     let row = pending.findOlder(0, before);
     while (row !== NONE) {
-      this.#answered.giveUp(pending.slotOf(row), pending.keyOf(row));
+      this.answered.giveUp(pending.slotOf(row), pending.keyOf(row));
       this.#giveUp(row, pending.previousOf(row), REQUEST_UNANSWERED);
       row = pending.findOlder(row + 1, before);
     }
@@ -210,7 +210,7 @@ export class ModbusPairing {
       pending.repeat(row, timeUs, repetition(timeUs - pending.lastTimeUsOf(row)));
       return true;
     }
-    this.#answered.giveUp(slot, pending.keyOf(row));
+    this.answered.giveUp(slot, pending.keyOf(row));
     this.#giveUp(row, NONE, REQUEST_UNANSWERED);
     return false;
   }
@@ -296,7 +296,7 @@ export class ModbusPairing {
     }
     this.#sink.modbusTransaction(transaction);
     const isRepeated = transaction.retriesCount > 0;
-    this.#answered.answer(context.slot, pending.keyOf(row), isRepeated, bytes, at, pduBytes);
+    this.answered.answer(context.slot, pending.keyOf(row), isRepeated, bytes, at, pduBytes);
   }
 
   #evict(row: number): void {
@@ -338,7 +338,7 @@ export class ModbusPairing {
     let why = this.#isBroadcast(key) ? BROADCAST_ANSWERED : this.#whyUnmatched(context, key);
     if (
       why === RESPONSE_DUPLICATE &&
-      this.#answered.differs(context.slot, bytes, at + PDU, pduBytes)
+      this.answered.differs(context.slot, bytes, at + PDU, pduBytes)
     ) {
       why |= RESPONSE_DUPLICATE_DIFFERS;
     }
@@ -358,8 +358,8 @@ export class ModbusPairing {
   /** Nothing is said against a response whose request the capture may have missed. */
   #whyUnmatched(context: SegmentContext, key: number): number {
     const { slot, flow } = context;
-    if (this.#answered.isAnswered(slot, key)) return RESPONSE_DUPLICATE;
-    if (this.#answered.isGivenUp(slot, key)) return RESPONSE_LATE;
+    if (this.answered.isAnswered(slot, key)) return RESPONSE_DUPLICATE;
+    if (this.answered.isGivenUp(slot, key)) return RESPONSE_LATE;
     const pending = this.#pending;
     for (let row = pending.headOf(slot); row !== NONE; row = pending.nextInFlow(row)) {
       const differs = pending.keyOf(row) ^ key;

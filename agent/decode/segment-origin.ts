@@ -45,8 +45,18 @@ export function createSegmentContext(): SegmentContext {
   };
 }
 
-/** Copies the fields that name the frame. */
-export function copyOrigin(from: SegmentContext, to: SegmentContext): void {
+/** What names the frame that bytes came in. */
+export type SegmentOrigin = Pick<
+  SegmentContext,
+  'timeUs' | 'frameNumber' | 'frameAddress' | 'frameBytes'
+>;
+
+export function originOf(context: SegmentContext): SegmentOrigin {
+  const { timeUs, frameNumber, frameAddress, frameBytes } = context;
+  return { timeUs, frameNumber, frameAddress, frameBytes };
+}
+
+export function copyOrigin(from: SegmentOrigin, to: SegmentContext): void {
   to.timeUs = from.timeUs;
   to.frameNumber = from.frameNumber;
   to.frameAddress = from.frameAddress;

@@ -71,6 +71,9 @@ export interface StreamAnalyzer {
   gap(context: SegmentContext, bytesMissed: number): void;
   /** FIN, RST, eviction or end of input: what is pending leaves now. */
   flowEnded(flow: FlowFacts, timeUs: number): void;
+  /** Bytes of `segment` that lie in `bytes` stay where they are until `endBlock`. */
+  beginBlock?(bytes: Uint8Array): void;
+  endBlock?(): void;
   /** Capture time goes on; what waits longer than its limit is given up. About once a second. */
   advance(timeUs: number): void;
 }

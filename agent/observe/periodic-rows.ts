@@ -5,6 +5,8 @@
 
 /** Weight of a new interval in the running period; the first ones count more. */
 const SMOOTHING = 16;
+const PERIOD_SHARE = 1 / SMOOTHING;
+const JITTER_SHARE = 1 / (SMOOTHING - 1);
 /** An interval this many periods long is a pause (a gap, a restart), not a slow poll. */
 const PAUSE_PERIODS = 10;
 const US_A_MS = 1000;
@@ -59,13 +61,17 @@ export class PeriodicRows {
     const period = numbers[at + PERIOD_US];
     if (seen > 1 && interval > period * PAUSE_PERIODS) return;
     numbers[at + INTERVALS] = seen + 1;
-    const weight = seen < SMOOTHING ? seen + 1 : SMOOTHING;
     const distance = interval - period;
-    numbers[at + PERIOD_US] = period + distance / weight;
-    if (seen > 0) {
-      const jitter = numbers[at + JITTER_US];
-      numbers[at + JITTER_US] = jitter + (Math.abs(distance) - jitter) / (weight - 1);
+    const jitter = numbers[at + JITTER_US];
+    const step = Math.abs(distance) - jitter;
+    if (seen >= SMOOTHING) {
+      // A division is slow, and nearly every time comes here.
+      numbers[at + PERIOD_US] = period + distance * PERIOD_SHARE;
+      numbers[at + JITTER_US] = jitter + step * JITTER_SHARE;
+      return;
     }
+    numbers[at + PERIOD_US] = period + distance / (seen + 1);
+    if (seen > 0) numbers[at + JITTER_US] = jitter + step / seen;
   }
 
   of(row: number): Regularity {
