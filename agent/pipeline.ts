@@ -54,7 +54,7 @@ export interface PipelineOptions {
   readonly registerMap?: RegisterMap;
   /** Where detections copy their frames from. */
   readonly evidence?: FrameEvidence;
-  /** Whether to remember what each register held; true unless given. */
+  /** Whether to remember polls and what each register held; true unless given. */
   readonly remembersRegisters?: boolean;
   /** For Community IDs; without it conversations have none. */
   readonly sha1Base64?: Sha1Base64;

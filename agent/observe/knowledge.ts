@@ -51,7 +51,7 @@ export interface KnowledgeOptions {
   /** Makes the padded Base64 of a SHA-1; without it there are no Community IDs. */
   readonly sha1Base64?: Sha1Base64;
   readonly registerMap?: RegisterMap;
-  /** Whether to remember what registers held; true unless given. */
+  /** Whether to remember polls and what registers held; true unless given. */
   readonly remembersRegisters?: boolean;
 }
 
@@ -105,8 +105,7 @@ export class Knowledge implements DecodeSink {
     }
     if (transaction.matched) this.honesty.matched(flow.interfaceIndex);
     else this.honesty.unmatched(flow);
-    const poll = this.polls.see(transaction);
-    if (this.#remembersRegisters) this.registers.see(transaction, poll);
+    if (this.#remembersRegisters) this.registers.see(transaction, this.polls.see(transaction));
   }
 
   opcuaTransaction(transaction: OpcuaTransaction): void {
