@@ -8,7 +8,6 @@ import { bufferChildWords } from '../buffer/child-process.ts';
 import { SiteBuffer } from '../buffer/site-buffer.ts';
 import type { IntervalReport, Observation } from '../protocols/interval-report.ts';
 import type { RegisterMapEntry } from '../protocols/modbus/register-map.ts';
-import { AssetNews } from './asset-news.ts';
 import { noteActions } from './asset-notes.ts';
 import { bufferStatus } from './buffer-status.ts';
 import { CaptureHost } from './capture-host.ts';
@@ -20,15 +19,16 @@ import { ControlServer } from './diagnostics/control-server.ts';
 import { LiveFeed } from './diagnostics/live-feed.ts';
 import { RunningTotals } from './diagnostics/running-totals.ts';
 import type { Clock } from './platform/clock.ts';
-import { SiteDigest } from './platform/digest.ts';
 import type { Log } from './platform/log.ts';
 import { metricsText } from './platform/metrics.ts';
 import type { OperatorFault } from './platform/operator-fault.ts';
 import type { Random } from './platform/random.ts';
 import type { Part } from './platform/supervisor.ts';
+import { probedFacts } from './probed-facts.ts';
 import { reportOfOurs, siteActions } from './site-actions.ts';
 import { openAlarms, type SiteAlarms } from './site-alarms.ts';
 import { openSiteKey } from './site-key.ts';
+import { SiteNews } from './site-news.ts';
 import type { AdvisoryView } from './uplink/advisory-desk.ts';
 import type { Uplink } from './uplink/uplink.ts';
 import { uplinkActions } from './uplink-actions.ts';
@@ -38,6 +38,7 @@ import { FILE_INTERFACE, type InterfaceNotice, type WorkerSettings } from './wor
 const MIB = 2 ** 20;
 /** A gateway without a name server must not start deaf. */
 const LOOKUP_MS = 300;
+const NO_STATE = { rows: [], lastId: undefined };
 
 export interface AgentSurroundings {
   readonly clock: Clock;
@@ -56,13 +57,14 @@ export class Agent {
   readonly #live = new LiveFeed();
   readonly #siteKey: Uint8Array;
   readonly #buffer: SiteBuffer;
+  /** What the hub doesn't know yet of the devices. */
+  readonly #news: SiteNews;
   readonly #control: ControlServer;
   #capture: CaptureHost | undefined;
   #alarms: SiteAlarms | undefined;
   #uplink: Uplink | undefined;
-  /** What the hub doesn't know yet of the devices. */
-  #news: AssetNews | undefined;
   #agentId: string | undefined;
+  #bufferFault: string | undefined;
 
   private constructor(config: Config, around: AgentSurroundings) {
     this.#config = config;
@@ -78,6 +80,7 @@ export class Agent {
       childWords: bufferChildWords(),
       onNotice: ({ event, text }) => around.log.warn({ event }, text),
     });
+    this.#news = new SiteNews(this.#siteKey, (work) => this.#buffer.state(work));
     this.#control = new ControlServer({
       status: () => this.status(),
       metrics: () => metricsText(agentMetrics(this.status())),
@@ -149,6 +152,10 @@ export class Agent {
       deliver: (topic, bytes) => this.#uplink?.deliver(topic, bytes),
       sector: this.#config.site.sector,
       record: (observation) => this.#recordOwn(observation),
+      learn: (learned) => {
+        const timeUs = Math.round(this.#around.clock.wallMs() * 1000);
+        this.#capture?.desk.learn(probedFacts(learned, timeUs));
+      },
     });
     const notes = noteActions(this.#buffer, this.#around.clock);
     return new Map([...site, ...uplinkActions(() => this.#uplink), ...notes]);
@@ -175,7 +182,8 @@ export class Agent {
     const sink = {
       report: (report: IntervalReport) => this.#report(report),
       interfaceState: (notice: InterfaceNotice) => this.#interfaceState(notice),
-      knownState: () => this.#buffer.state((state) => state.rows()) ?? [],
+      knownState: (afterId: number, rowsMax: number) =>
+        this.#buffer.state((state) => state.page(afterId, rowsMax)) ?? NO_STATE,
       restarting: () => this.#around.progress?.('capture'),
     };
     this.#capture = new CaptureHost(settings, sink, this.#around.clock, this.#around.log);
@@ -189,7 +197,7 @@ export class Agent {
 
   /** Loaded only where there is an uplink: MQTT and the signatures cost memory. */
   async #startUplink(uplink: NonNullable<Config['uplink']>): Promise<void> {
-    const assetChanges = this.#openNews();
+    const assetChanges = this.#news.assets;
     const { startUplink } = await import('./start-uplink.ts');
     const parts = { config: this.#config, buffer: this.#buffer, siteKey: this.#siteKey };
     const onAdvisory = (advisory: AdvisoryView) => this.#alarms?.advisory(advisory);
@@ -199,25 +207,13 @@ export class Agent {
     this.#agentId = started.agentId;
   }
 
-  #openNews(): AssetNews {
-    const digest = new SiteDigest(this.#siteKey);
-    const encoder = new TextEncoder();
-    this.#news = new AssetNews((text) => {
-      const bytes = encoder.encode(text);
-      return digest.pseudonym(bytes, 0, bytes.length);
-    });
-    return this.#news;
-  }
-
   #report(report: IntervalReport): void {
     this.#around.progress?.('capture');
     this.#totals.add(report);
     const recorded = this.#buffer.recordReport(report);
     this.#around.progress?.('buffer');
-    const { state, assetChanges } = report;
-    if (assetChanges !== undefined) this.#news?.add(assetChanges);
-    if (state !== undefined) this.#buffer.state((store) => store.save(state));
-    if (recorded.kind === 'fault') this.#logFault(recorded.fault);
+    this.#news.record(report.state, report.assetChanges);
+    this.#logBuffer(recorded.kind === 'fault' ? recorded.fault : this.#buffer.fault);
     for (const { change, detection } of report.detections) {
       const { code, severity, title, client, server, unitId } = detection;
       const fields = { event: 'detection', change, code, severity, client, server, unitId };
@@ -233,6 +229,14 @@ export class Agent {
     const fields = { event: 'interfaceState', interfaceName, state };
     if (state === 'up') this.#around.log.info(fields, `interface ${interfaceName} is up`);
     else this.#around.log.warn(fields, detail ?? `interface ${interfaceName} is ${state}`);
+  }
+
+  /** Once when it begins, changes and ends: a disk that stays full would get a line a second. */
+  #logBuffer(fault: OperatorFault | undefined): void {
+    if (fault?.code === this.#bufferFault) return;
+    this.#bufferFault = fault?.code;
+    if (fault !== undefined) this.#logFault(fault);
+    else this.#around.log.info({ event: 'bufferWritten' }, 'the buffer is written again');
   }
 
   #logFault(fault: OperatorFault): void {

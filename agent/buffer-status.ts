@@ -25,6 +25,7 @@ export function bufferStatus(
       outboxBytes: statistics.outboxBytes,
       epoch: statistics.epoch,
       bytesWrittenToday: statistics.bytesWrittenToday,
+      bytesWrittenYesterday: statistics.bytesWrittenYesterday,
       ...(statistics.oldestPendingMs !== undefined && {
         oldestPendingMs: statistics.oldestPendingMs,
       }),

@@ -4,8 +4,8 @@
  * that says it was blind for a second.
  */
 import type { Worker } from 'node:worker_threads';
-import type { IntervalReport, StateRow } from '../protocols/interval-report.ts';
-import { KnowledgeDesk } from './knowledge-desk.ts';
+import type { IntervalReport } from '../protocols/interval-report.ts';
+import { KnowledgeDesk, type ReadState } from './knowledge-desk.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import { OperatorFault } from './platform/operator-fault.ts';
@@ -27,8 +27,8 @@ export interface CaptureHostSink {
   /** Returns once the report is on disk; only then is the credit given back. */
   report(report: IntervalReport): void;
   interfaceState(notice: InterfaceNotice): void;
-  /** What was known before; asked for once frames are captured. */
-  knownState?(): readonly StateRow[];
+  /** What was known before, in batches; asked for once frames are captured. */
+  readonly knownState?: ReadState;
   /** The worker has ended and is started again: no standstill, but nothing is captured. */
   restarting?(): void;
 }
@@ -122,7 +122,7 @@ export class CaptureHost {
         this.#isCapturing = true;
         this.#capturingSinceMs = this.#clock.monotonicMs();
         this.#lastFault = undefined;
-        this.desk.restore(this.#sink.knownState?.() ?? []);
+        this.desk.restore(this.#sink.knownState);
         started();
       } else {
         this.#receive(message);
@@ -159,6 +159,9 @@ export class CaptureHost {
         break;
       case 'knowledge':
         this.desk.answer(message.questionNumber, message.text);
+        break;
+      case 'restored':
+        this.desk.restoreNext();
         break;
       case 'interfaceState':
         this.#sink.interfaceState(message.notice);

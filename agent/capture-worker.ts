@@ -18,12 +18,15 @@ import { PacedFileSource } from './capture/paced-file-source.ts';
 import { SerialSource } from './capture/serial-source.ts';
 import { TAP_HELD_BLOCKS_MAX, TapMerge } from './capture/tap-merge.ts';
 import { answerText } from './knowledge-answer.ts';
+import { QUESTIONS_MAX } from './knowledge-desk.ts';
 import { Pipeline } from './pipeline.ts';
 import { SystemClock } from './platform/clock.ts';
 import { SiteDigest } from './platform/digest.ts';
 import { silentLog } from './platform/log.ts';
 import { OperatorFault } from './platform/operator-fault.ts';
 import { SystemRandom } from './platform/random.ts';
+import { learnProbed, type ProbedFacts } from './probed-facts.ts';
+import { UrgentReports } from './urgent-reports.ts';
 import {
   FILE_INTERFACE,
   REPORT_CREDITS,
@@ -57,7 +60,12 @@ class CaptureWorker {
   /** Of the network interfaces, which come first among the sources. */
   readonly #roles: readonly string[];
   readonly #tap: TapMerge | undefined;
+  /** Into the pipeline, with a look at what a block has brought. */
+  readonly #sink: FrameBlockSink;
+  readonly #urgent: UrgentReports;
   #credits = REPORT_CREDITS;
+  /** Asked before the state of before was here: half an answer would look like a whole one. */
+  readonly #early: { questionNumber: number; question: KnowledgeQuestion }[] = [];
   /** Statistics of each source at the last report that was sent. */
   #reported: SourceStatistics[] = [];
   #reportedMs: number;
@@ -84,9 +92,23 @@ class CaptureWorker {
       ...(history && { evidence: history }),
       ...(settings.registerPoints && { registerMap: new RegisterMap(settings.registerPoints) }),
     });
+    this.#pipeline.knowledge?.expectState();
     this.#roles = settings.interfaces.map(({ role }) => role);
     const isTap = this.#roles.includes('tapA') && this.#roles.includes('tapB');
-    this.#tap = isTap ? new TapMerge(this.#pipeline) : undefined;
+    this.#urgent = new UrgentReports({
+      clock: this.#clock,
+      isWaiting: () => this.#pipeline.isDetectionWaiting,
+      // Before the first statistics there is nothing to compare with.
+      hasRoom: () => this.#credits > 1 && this.#reported.length === this.#sources.length,
+      report: () => this.#spend(),
+    });
+    this.#sink = {
+      block: (block) => {
+        this.#pipeline.block(block);
+        this.#urgent.look();
+      },
+    };
+    this.#tap = isTap ? new TapMerge(this.#sink) : undefined;
     this.#names =
       settings.file === undefined
         ? [...settings.interfaces.map(nameOf), ...serialLines.map(({ lineName }) => lineName)]
@@ -118,13 +140,30 @@ class CaptureWorker {
     this.#credits++;
   }
 
-  restore(rows: readonly StateRow[]): void {
+  restore(rows: readonly StateRow[], isLast: boolean): void {
     this.#pipeline.knowledge?.restore(rows, this.#nowUs());
+    if (!isLast) {
+      post({ kind: 'restored' });
+      return;
+    }
+    this.#pipeline.knowledge?.stateIsComplete();
+    for (const { questionNumber, question } of this.#early.splice(0)) {
+      this.answer(questionNumber, question);
+    }
+  }
+
+  learn(probed: ProbedFacts): void {
+    const { knowledge } = this.#pipeline;
+    if (knowledge !== undefined) learnProbed(knowledge.assets, probed);
   }
 
   answer(questionNumber: number, question: KnowledgeQuestion): void {
     const { knowledge } = this.#pipeline;
     if (knowledge === undefined) return;
+    if (knowledge.isExpectingState) {
+      if (this.#early.length < QUESTIONS_MAX) this.#early.push({ questionNumber, question });
+      return;
+    }
     answerText(knowledge, question, this.#nowUs()).then(
       (text) => post({ kind: 'knowledge', questionNumber, text }),
       () => post({ kind: 'knowledge', questionNumber, text: '{}' }),
@@ -134,6 +173,7 @@ class CaptureWorker {
   /** The last report goes out without a credit: the main thread waits for it. */
   stop(): void {
     for (const source of this.#sources) source.stop();
+    this.#urgent.stop();
     this.#tap?.flush();
     this.#pipeline.end();
     this.#report(true);
@@ -176,7 +216,7 @@ class CaptureWorker {
   /** The two ports of a tap are merged; everything else goes straight to decode. */
   #sinkOf(sourceIndex: number): FrameBlockSink {
     const role = this.#roles[sourceIndex];
-    if (this.#tap === undefined || (role !== 'tapA' && role !== 'tapB')) return this.#pipeline;
+    if (this.#tap === undefined || (role !== 'tapA' && role !== 'tapB')) return this.#sink;
     return this.#tap.portSink(role === 'tapA' ? 0 : 1);
   }
 
@@ -192,12 +232,14 @@ class CaptureWorker {
   #tickLater(): void {
     this.#clock.after(REPORT_INTERVAL_MS, () => {
       this.#pipeline.advance(this.#nowUs());
-      if (this.#credits > 0) {
-        this.#credits--;
-        this.#report(false);
-      }
+      if (this.#credits > 0) this.#spend();
       this.#tickLater();
     });
+  }
+
+  #spend(): void {
+    this.#credits--;
+    this.#report(false);
   }
 
   #nowUs(): number {
@@ -224,6 +266,7 @@ class CaptureWorker {
     const report = this.#pipeline.report(fromUs, toUs, coverage, isLast);
     this.#reported = now;
     this.#reportedMs = nowMs;
+    this.#urgent.reported();
     post({ kind: 'report', report: this.#withTap(report), isLast });
   }
 }
@@ -274,7 +317,10 @@ parentPort?.on('message', (message: ToWorker) => {
       worker.stop();
       break;
     case 'restore':
-      worker.restore(message.rows);
+      worker.restore(message.rows, message.isLast);
+      break;
+    case 'probed':
+      worker.learn(message.probed);
       break;
     case 'ask':
       worker.answer(message.questionNumber, message.question);

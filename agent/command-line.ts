@@ -104,7 +104,7 @@ function addReplay(program: Command, exitWith: (code: number) => void): void {
     .option('--json', 'with --explain: one object on standard output', false)
     .option('--modbus-port <port...>', 'ports on which Modbus is expected (default 502)')
     .option('--opcua-port <port...>', 'ports on which OPC UA is expected (default 4840)')
-    .option('--registers', 'in the summary also polls, and what registers and nodes held last', false)
+    .option('--registers', 'in the summary also polls and what registers and nodes held', false)
     .option('--register-map <file...>', 'names, types and units of Modbus registers (YAML)')
     .addHelpText(
       'after',

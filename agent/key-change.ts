@@ -6,7 +6,7 @@
  *    agent-key.next.pem   prepared; on the disk until the change is whole
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Algorithm,
@@ -15,10 +15,15 @@ import {
   type Signer,
 } from '../protocols/uplink/signature.ts';
 import { writeWhole } from './platform/durable-file.ts';
+import type { Log } from './platform/log.ts';
 import { OperatorFault } from './platform/operator-fault.ts';
+import { credentialPath } from './platform/service-credentials.ts';
 import { AGENT_FACTS_FILE, AGENT_KEY_FILE } from './uplink/credentials.ts';
 
 export const NEXT_KEY_FILE = 'agent-key.next.pem';
+/** A signing key that is older when the certificate is renewed is renewed with it. */
+const SIGNING_KEY_DAYS_MAX = 300;
+const DAY_MS = 86_400_000;
 
 /** Makes the next key; an already prepared one stays. */
 export function prepareKeyChange(folder: string, algorithm: Algorithm): void {
@@ -70,6 +75,52 @@ export function announceKeyChange(
   writeWhole(join(folder, AGENT_FACTS_FILE), `${JSON.stringify(facts, undefined, 2)}\n`, 0o644);
   renameSync(join(folder, NEXT_KEY_FILE), join(folder, AGENT_KEY_FILE));
   return next;
+}
+
+/** The signing key of a running agent. */
+export class KeyChange {
+  readonly #folder: string;
+  readonly #rotate: (next: Signer) => boolean;
+  readonly #log: Log;
+  #current: Signer;
+
+  /** `rotate`: as announceKeyChange has it. */
+  constructor(folder: string, current: Signer, rotate: (next: Signer) => boolean, log: Log) {
+    this.#folder = folder;
+    this.#current = current;
+    this.#rotate = rotate;
+    this.#log = log;
+  }
+
+  /** Takes a prepared key into use. Throws OperatorFault for one that can't be read. */
+  announce(): void {
+    const next = announceKeyChange(this.#folder, this.#current, this.#rotate);
+    if (next === undefined) return;
+    this.#current = next;
+    this.#log.info({ event: 'keyRotated', keyNumber: next.keyNumber }, 'new key');
+  }
+
+  /** What fails stays prepared, and is announced at the next start. */
+  renewWhenOld(nowMs: number): void {
+    try {
+      if (prepareWhenOld(this.#folder, this.#current, nowMs)) this.announce();
+    } catch (error) {
+      this.#log.warn({ event: 'keyNotRotated', cause: String(error) }, 'the signing key stays');
+    }
+  }
+}
+
+/**
+ * Prepares the next signing key where the present one has been in use for long. One that the
+ * service manager hands over stays: its owner renews it.
+ */
+function prepareWhenOld(folder: string, current: Signer, nowMs: number): boolean {
+  const path = join(folder, AGENT_KEY_FILE);
+  if (credentialPath(folder, AGENT_KEY_FILE) !== path || !existsSync(path)) return false;
+  // A file keeps the time of its making through the rename that puts it into place.
+  if (nowMs - statSync(path).mtimeMs < SIGNING_KEY_DAYS_MAX * DAY_MS) return false;
+  prepareKeyChange(folder, current.algorithm);
+  return true;
 }
 
 function readNext(folder: string) {

@@ -229,8 +229,8 @@ function assertNone(output: string | Uint8Array, what: string): void {
 
 class MadeOutput extends ReplayOutput {
   text = '';
-  override write(text: string): void {
-    this.text += text;
+  override write(text: string | Uint8Array): void {
+    this.text += typeof text === 'string' ? text : new TextDecoder().decode(text);
   }
 }
 

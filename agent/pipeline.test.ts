@@ -22,8 +22,8 @@ interface Ran {
 function start(): Ran & { feed(capture: Uint8Array): void } {
   let text = '';
   const history = new FrameHistory(1 << 20);
-  const write = (lines: string) => {
-    text += lines;
+  const write = (lines: Uint8Array) => {
+    text += new TextDecoder().decode(lines);
   };
   const records = new RecordWriter({ interfaces: [], digest, sha1Base64: () => '', write });
   const pipeline = new Pipeline({ interfaces: [], digest, evidence: history, records });

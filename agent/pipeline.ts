@@ -172,6 +172,11 @@ export class Pipeline implements FrameBlockSink {
     return this.#serialLines.countsOf(interfaceIndex);
   }
 
+  /** A new detection that no report has told yet. */
+  get isDetectionWaiting(): boolean {
+    return this.#observer.isDetectionWaiting;
+  }
+
   totals(): PipelineTotals {
     const totals = this.#observer.totals();
     return {

@@ -19,6 +19,8 @@ export interface SiteActionSources {
   deliver(topic: string, bytes: Uint8Array): OperatorFault | undefined;
   readonly sector: string | undefined;
   record(observation: Observation): void;
+  /** Takes what `probe` learned, as it came over the socket. */
+  learn(learned: unknown): void;
 }
 
 export function siteActions(sources: SiteActionSources): ReadonlyMap<string, ControlAction> {
@@ -43,16 +45,18 @@ function deliverAdvisory(
   bytes: Uint8Array,
 ): object {
   if (agentId() === undefined) throw noUplink();
-  let fault: OperatorFault | undefined;
+  const faults: OperatorFault[] = [];
   for (const each of [SECTOR_ALL, ...(sector === undefined ? [] : [sector])]) {
-    fault = deliver(advisoryTopic(each), bytes);
+    const fault = deliver(advisoryTopic(each), bytes);
     if (fault === undefined) return { taken: true };
+    faults.push(fault);
   }
-  throw fault ?? noUplink();
+  // By the topic that isn't its own only the signature is wrong: the other one's word says why.
+  throw faults.find(({ problem }) => !problem.includes('signatureInvalid')) ?? faults[0];
 }
 
 /** Only flat facts of known kinds, cut to size: the socket's group may write, not flood. */
-function noteProbe({ record }: SiteActionSources, bytes: Uint8Array): object {
+function noteProbe({ record, learn }: SiteActionSources, bytes: Uint8Array): object {
   const facts: unknown = JSON.parse(new TextDecoder().decode(bytes));
   if (typeof facts !== 'object' || facts === null) return { taken: false };
   const details: Record<string, string | number | boolean> = {};
@@ -61,6 +65,7 @@ function noteProbe({ record }: SiteActionSources, bytes: Uint8Array): object {
     else if (typeof value === 'number' || typeof value === 'boolean') details[name] = value;
   }
   record({ kind: 'probe', timeUs: 0, details });
+  if ('learned' in facts) learn(facts.learned);
   return { taken: true };
 }
 

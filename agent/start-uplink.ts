@@ -4,8 +4,9 @@
  */
 import { dirname, join } from 'node:path';
 import type { SiteBuffer } from '../buffer/site-buffer.ts';
+import type { Signer } from '../protocols/uplink/signature.ts';
 import type { Config } from './config.ts';
-import { announceKeyChange, finishKeyChange } from './key-change.ts';
+import { finishKeyChange, KeyChange } from './key-change.ts';
 import type { Clock } from './platform/clock.ts';
 import { openClockTrust } from './platform/clock-source.ts';
 import { SiteDigest } from './platform/digest.ts';
@@ -14,12 +15,8 @@ import type { Random } from './platform/random.ts';
 import { AdvisoryBook } from './uplink/advisory-book.ts';
 import type { AdvisoryView } from './uplink/advisory-desk.ts';
 import type { AssetChangeSource } from './uplink/asset-changes.ts';
-import {
-  loadAdvisoryKey,
-  loadReceiptKey,
-  loadTlsCredentials,
-  openAgentIdentity,
-} from './uplink/credentials.ts';
+import { ClientCertificate } from './uplink/client-certificate.ts';
+import { loadAdvisoryKey, loadReceiptKey, openAgentIdentity } from './uplink/credentials.ts';
 import { MqttLink } from './uplink/mqtt-link.ts';
 import { PROFILES } from './uplink/profiles.ts';
 import { lowestTimeIfClockIsWrong } from './uplink/site-time.ts';
@@ -54,14 +51,20 @@ export async function startUplink(
   const profile = PROFILES[uplink.profile];
   const advisoryKeys = loadAdvisoryKey(credentials);
   const hubTimeMs = (): number => buffer.statistics()?.lastReceipt?.hubTimeMs ?? 0;
+  const nowMs = (): number => Math.max(clock.wallMs(), hubTimeMs());
+  const certificate = broker.startsWith('mqtts:')
+    ? new ClientCertificate(credentials, agentId, nowMs)
+    : undefined;
   const link = new MqttLink({
     broker,
     agentId,
-    ...(broker.startsWith('mqtts:') && { tls: loadTlsCredentials(credentials) }),
+    ...(certificate !== undefined && { tls: () => certificate.credentials() }),
     ...(advisoryKeys !== undefined && { sector: site.sector ?? '' }),
     ...(profile.keyExchange !== undefined && { keyExchange: profile.keyExchange }),
     lowestTimeMs: () => lowestTimeIfClockIsWrong(clock, hubTimeMs()),
   });
+  const rotate = (next: Signer): boolean => started.rotateKey(next).kind === 'appended';
+  const keys = new KeyChange(credentials, signer, rotate, log);
   const started = new Uplink({
     clock,
     random,
@@ -80,6 +83,8 @@ export async function startUplink(
       ),
     }),
     ...(assetChanges !== undefined && { assetChanges }),
+    ...(certificate !== undefined && { certificate }),
+    onRenewed: () => keys.renewWhenOld(nowMs()),
     ...(onAdvisory !== undefined && { onAdvisory }),
     settings: {
       broker,
@@ -93,11 +98,6 @@ export async function startUplink(
     },
   });
   started.start();
-  const next = announceKeyChange(
-    credentials,
-    signer,
-    (newSigner) => started.rotateKey(newSigner).kind === 'appended',
-  );
-  if (next !== undefined) log.info({ event: 'keyRotated', keyNumber: next.keyNumber }, 'new key');
+  keys.announce();
   return { uplink: started, agentId };
 }

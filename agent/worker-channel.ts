@@ -6,6 +6,7 @@
 import type { IntervalReport, StateRow } from '../protocols/interval-report.ts';
 import type { KnowledgeQuestion } from '../protocols/knowledge-question.ts';
 import type { RegisterMapEntry } from '../protocols/modbus/register-map.ts';
+import type { ProbedFacts } from './probed-facts.ts';
 
 /** Reports that may be under way at once; four seconds of a stalled disk. */
 export const REPORT_CREDITS = 4;
@@ -59,6 +60,8 @@ export type ToMain =
   | { readonly kind: 'knowledge'; readonly questionNumber: number; readonly text: string }
   | { readonly kind: 'report'; readonly report: IntervalReport; readonly isLast: boolean }
   | { readonly kind: 'interfaceState'; readonly notice: InterfaceNotice }
+  /** A batch of the state of before is taken; the next may come. */
+  | { readonly kind: 'restored' }
   | {
       readonly kind: 'fault';
       readonly code: string;
@@ -70,7 +73,9 @@ export type ToWorker =
   | { readonly kind: 'credit' }
   | { readonly kind: 'stop' }
   /** State of before the start, in batches; sent once frames are captured. */
-  | { readonly kind: 'restore'; readonly rows: readonly StateRow[] }
+  | { readonly kind: 'restore'; readonly rows: readonly StateRow[]; readonly isLast: boolean }
+  /** What `fieldtap probe` learned. */
+  | { readonly kind: 'probed'; readonly probed: ProbedFacts }
   | {
       readonly kind: 'ask';
       readonly questionNumber: number;

@@ -1,7 +1,8 @@
 /**
  * kill -9 of agents, hub workers and broker at random moments while summaries flow. Afterwards,
  * counted from outside: everything that was signed is at the hub, once, in one chain.
- * FIELDTAP_SUMMARIES and FIELDTAP_KILLS make it long; FIELDTAP_SEED repeats an earlier run's moments.
+ * FIELDTAP_SUMMARIES and FIELDTAP_KILLS make it long, FIELDTAP_PAUSE_MS spreads the kills over the
+ * summaries; FIELDTAP_SEED repeats an earlier run's moments.
  */
 import assert from 'node:assert/strict';
 import { createHash, randomInt } from 'node:crypto';
@@ -30,7 +31,10 @@ import { SeededRandom } from './seeded-random.ts';
 const SITES = 5;
 const SUMMARIES = Number(process.env.FIELDTAP_SUMMARIES ?? 500);
 const KILLS = Number(process.env.FIELDTAP_KILLS ?? 8);
-const PAUSE_MS = 800;
+/** Between two kills, at most. */
+const PAUSE_MS = Number(process.env.FIELDTAP_PAUSE_MS ?? 800);
+/** A line of progress on standard error, so often, for whoever waits for a long run. */
+const KILLS_A_LINE = 10;
 const DRAIN_MS_MAX = 600_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'ft-chaos-'));
@@ -69,9 +73,14 @@ testNeeding(
       running.set(name, process);
     };
     for (const name of names) await begin(name);
+    const killed: Record<string, number> = {};
+    let killedWhileSigning = 0;
     for (let kill = 0; kill < KILLS; kill++) {
+      if (kill % KILLS_A_LINE === KILLS_A_LINE - 1) sayProgress(kill + 1);
       await delay(random.fraction() * PAUSE_MS);
       const name = names[random.below(names.length)];
+      killed[name] = (killed[name] ?? 0) + 1;
+      if (!running.get('agents')?.stdout.includes('"done":true')) killedWhileSigning += 1;
       const victim = running.get(name);
       assert.ok(victim !== undefined);
       victim.signal('SIGKILL');
@@ -87,12 +96,29 @@ testNeeding(
       DRAIN_MS_MAX,
     );
     for (const name of ['agents', 'hub1', 'hub2']) await running.get(name)?.stop();
-    const { signed, faults } = countFromOutside();
-    context.diagnostic(JSON.stringify({ seed, kills: KILLS, signed, faults: faults.length }));
+    const { signed, stored, faults } = countFromOutside();
+    const kills = { kills: KILLS, killed, killedWhileSigning };
+    context.diagnostic(JSON.stringify({ seed, ...kills, signed, stored, faults: faults.length }));
     assert.deepEqual(faults, []);
     assert.ok(signed >= SUMMARIES);
   },
 );
+
+function sayProgress(kill: number): void {
+  process.stderr.write(`kill ${kill} of ${KILLS}: ${storedCount()} messages at the hub\n`);
+}
+
+/** None before a worker has lived long enough to make the database. */
+function storedCount(): number {
+  try {
+    const hub = new Database(join(folder, 'hub.db'), { readonly: true });
+    const stored = hub.prepare('SELECT count(*) FROM message_key').pluck().get();
+    hub.close();
+    return Number(stored);
+  } catch {
+    return 0;
+  }
+}
 
 function startAgents(port: number): BenchProcess {
   const script = join(import.meta.dirname, 'chaos-agent.ts');
@@ -125,7 +151,7 @@ interface StoredRow {
 }
 
 /** Both sides' files, by plain queries. */
-function countFromOutside(): { signed: number; faults: string[] } {
+function countFromOutside(): { signed: number; stored: number; faults: string[] } {
   const hub = new Database(join(folder, 'hub.db'), { readonly: true });
   const faults: string[] = [];
   let signed = 0;
@@ -157,10 +183,10 @@ function countFromOutside(): { signed: number; faults: string[] } {
       faults.push(...chainFaults(what, own));
     }
   }
-  const stored = hub.prepare('SELECT count(*) FROM message_body').pluck().get();
+  const stored = Number(hub.prepare('SELECT count(*) FROM message_body').pluck().get());
   if (stored !== bodies) faults.push(`${stored} bodies for ${bodies} keys`);
   hub.close();
-  return { signed, faults };
+  return { signed, stored, faults };
 }
 
 function chainFaults(what: string, rows: readonly StoredRow[]): string[] {

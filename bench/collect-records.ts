@@ -37,8 +37,8 @@ export function collectRecords(
   const pieces: string[] = [];
   const digest = new SiteDigest(SITE_KEY);
   const sha1Base64 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('base64');
-  const write = (lines: string): void => {
-    pieces.push(lines);
+  const write = (lines: Uint8Array): void => {
+    pieces.push(new TextDecoder().decode(lines));
   };
   const records = new RecordWriter({ interfaces: [], digest, sha1Base64, write });
   const pipeline = new Pipeline({

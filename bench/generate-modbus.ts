@@ -27,8 +27,16 @@ const BEGIN_US = 1_790_000_000_000_000;
 const RECONNECT_AFTER = 5000;
 const NOTHING = new Uint8Array(0);
 
-/** Writes `packets` frames to `path` and returns what is in them. */
-export function generateModbus(path: string, packets: number, seed: number): ModbusTruth {
+/**
+ * Writes `packets` frames to `path` and returns what is in them. `changedShare`: of the values of a
+ * poll, those that differ from the poll before; all of them unless given.
+ */
+export function generateModbus(
+  path: string,
+  packets: number,
+  seed: number,
+  changedShare = 1,
+): ModbusTruth {
   const chance = chanceOf(seed);
   const writer = new FrameWriter(path);
   const truth: ModbusTruth = {
@@ -40,7 +48,10 @@ export function generateModbus(path: string, packets: number, seed: number): Mod
     unmatchedRequests: 0,
     byFunctionCode: {},
   };
-  const flows = Array.from({ length: FLOWS }, (_, index) => new PollingFlow(index, chance));
+  const flows = Array.from(
+    { length: FLOWS },
+    (_, index) => new PollingFlow(index, chance, changedShare),
+  );
   while (writer.framesCount < packets) earliest(flows).step(writer, truth);
   writer.close();
   truth.frames = writer.framesCount;
@@ -76,14 +87,15 @@ class PollingFlow {
   readonly #serverAcknowledges: boolean;
   readonly #isRestless: boolean;
 
-  constructor(index: number, chance: Chance) {
+  constructor(index: number, chance: Chance, changedShare: number) {
     this.#chance = chance;
     const client = index % CLIENTS;
     this.#client = endpoint(0x0a000100 + client, 40_000 + index, chance);
     this.#server = endpoint(0x0a010000 + index, MODBUS_PORT, chance);
     const unitsCount = index % 3 === 0 ? 2 + (index % 4) : 1;
     const units = Array.from({ length: unitsCount }, (_, unit) => unit + 1);
-    this.#poll = new ModbusPoll(unitsCount === 1 ? [index % 2 === 0 ? 1 : 255] : units, chance);
+    const unitIds = unitsCount === 1 ? [index % 2 === 0 ? 1 : 255] : units;
+    this.#poll = new ModbusPoll(unitIds, chance, changedShare);
     this.#vlanId = index % 8 === 5 ? 100 + client : 0;
     this.#intervalUs = [20_000, 100_000, 100_000, 500_000][index % 4];
     this.#serverAcknowledges = index % 5 === 0;

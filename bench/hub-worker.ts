@@ -1,7 +1,7 @@
 /**
  * One worker of `npm run bench -- hub`: the hub's ingest over a store, fed from memory. Signs its
  * messages first, says that it is ready, and measures from the word `go` to the last commit.
- * hub-worker.ts AGENTS STORE MESSAGES_PER_SITE SITE...
+ * hub-worker.ts JOB, where JOB is the JSON of HubJob.
  */
 import { SystemClock } from '../agent/platform/clock.ts';
 import { silentLog } from '../agent/platform/log.ts';
@@ -14,19 +14,24 @@ import { SqliteStore } from '../hub/sqlite-store.ts';
 import { messageSha256 } from '../protocols/uplink/cose.ts';
 import { sealAgentMessage, sealReceipt } from '../protocols/uplink/open.ts';
 import { sampleSigner } from '../protocols/uplink/sample-keys.ts';
-import { sampleEpochBegins, sampleSummary } from '../protocols/uplink/sample-messages.ts';
+import {
+  busySummary,
+  sampleEpochBegins,
+  sampleSummary,
+} from '../protocols/uplink/sample-messages.ts';
 import { streamTopic } from '../protocols/uplink/topics.ts';
+import type { HubJob } from './hub-job.ts';
 
-const [agents, storeName, countText, ...sites] = process.argv.slice(2);
-const messagesPerSite = Number(countText);
+// Only bench/hub.ts starts this file, with this one word.
+const job = JSON.parse(process.argv[2]) as HubJob;
 const clock = new SystemClock();
-const store = storeName.startsWith('sqlite:')
-  ? new SqliteStore(storeName.slice('sqlite:'.length))
-  : await PostgresStore.open(storeName);
-const registry = new AgentRegistry(agents, clock, silentLog);
-const threads = Number(process.env.HUB_BENCH_THREADS ?? 1);
-const pool = new OpeningPool(registry, agents, threads, silentLog);
-const signer = openReceiptSigner(`${agents}-keys-${process.pid}`);
+const store = job.store.startsWith('sqlite:')
+  ? new SqliteStore(job.store.slice('sqlite:'.length))
+  : await PostgresStore.open(job.store);
+const registry = new AgentRegistry(job.agents, clock, silentLog);
+const pool = new OpeningPool(registry, job.agents, job.verifyThreads, silentLog);
+const signer = openReceiptSigner(`${job.agents}-keys-${process.pid}`);
+const summaryOf = job.summaries === 'busy' ? busySummary : sampleSummary;
 let receipts = 0;
 const ingest = new Ingest({
   store,
@@ -41,8 +46,8 @@ const ingest = new Ingest({
 });
 
 // Sites take turns, as summaries of many gateways arrive.
-const chains = sites.map(chainOf);
-const messages = Array.from({ length: messagesPerSite }, (_, at) =>
+const chains = job.sites.map(chainOf);
+const messages = Array.from({ length: job.messagesPerSite }, (_, at) =>
   chains.map(({ topic, sealed }) => ({ topic, bytes: sealed[at] })),
 ).flat();
 
@@ -75,9 +80,9 @@ function chainOf(site: string): { topic: string; sealed: Uint8Array[] } {
   const agent = sampleSigner(site);
   const { signerId } = agent;
   const sealed = [sealAgentMessage(agent, sampleEpochBegins(signerId, 2))];
-  for (let sequence = 2; sequence <= messagesPerSite; sequence++) {
+  for (let sequence = 2; sequence <= job.messagesPerSite; sequence++) {
     const previousSha256 = messageSha256(sealed[sealed.length - 1]);
-    sealed.push(sealAgentMessage(agent, { ...sampleSummary(signerId, sequence), previousSha256 }));
+    sealed.push(sealAgentMessage(agent, { ...summaryOf(signerId, sequence), previousSha256 }));
   }
   return { topic: streamTopic(signerId, 2), sealed };
 }

@@ -20,6 +20,9 @@ const RUNS: readonly LongRun[] = [
   { name: 'power-cut', script: 'long/power-cut.ts', words: [], what: '200 replayed power cuts and 50 shutdowns of an ext4 disk, as root (minutes)' },
   { name: 'disk-faults', script: 'long/disk-faults.ts', words: [], what: 'full, read-only, failing, stalled and damaged disks under an agent, as root (minutes)' },
   { name: 'chaos', script: 'long/chaos.ts', words: [], what: '10,000 summaries, 100 times kill -9 of agents, hub workers and broker (minutes)' },
+  { name: 'cut', script: 'long/cut.ts', words: [], what: 'the link cut for 30 days of an injected clock within 1 GiB (minutes)' },
+  { name: 'flat-memory', script: 'long/flat-memory.ts', words: [], what: 'memory over 1,000,000 summaries (an hour)' },
+  { name: 'simulation', script: 'simulate.ts', words: ['--seed', '1', '--seeds', '20000', '--evidence', 'simulation.txt'], what: '20,000 seeds of the simulated agent and hub (an hour or two)' },
   { name: 'fuzz', script: 'fuzz.ts', words: ['--inputs', '10000000', '--evidence', 'fuzz.txt'], what: 'ten million mutated inputs (an hour)' },
 ];
 

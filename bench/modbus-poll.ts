@@ -27,12 +27,17 @@ export class ModbusPoll {
   readonly #writes: readonly PollItem[];
   readonly #isGateway: boolean;
   readonly #chance: Chance;
+  readonly #changedShare: number;
+  /** What each item of the poll list answered last, where not everything changes each time. */
+  readonly #held = new Map<PollItem, Uint8Array>();
   #next = 0;
   #transactionId: number;
   #current: PollItem;
 
-  constructor(units: readonly number[], chance: Chance) {
+  /** `changedShare`: of the registers and coils of an answer, those that changed since the last. */
+  constructor(units: readonly number[], chance: Chance, changedShare = 1) {
     this.#chance = chance;
+    this.#changedShare = changedShare;
     this.#isGateway = units.length > 1;
     this.#transactionId = Math.floor(chance() * 65_536);
     this.#items = units.flatMap((unitId) => readsOf(unitId, chance));
@@ -86,8 +91,25 @@ export class ModbusPoll {
     if (functionCode >= 5) return this.#frame(5);
     const dataBytes = dataBytesOf(functionCode, quantity);
     this.payload[8] = dataBytes;
-    this.#fill(9, functionCode, quantity);
+    if (this.#changedShare === 1) this.#fill(9, functionCode, quantity);
+    else this.#drift(9, dataBytes);
     return this.#frame(2 + dataBytes);
+  }
+
+  /** The values of before, but for some. */
+  #drift(offset: number, dataBytes: number): void {
+    let held = this.#held.get(this.#current);
+    if (held === undefined) {
+      this.#fill(offset, this.#current.functionCode, this.#current.quantity);
+      held = this.payload.slice(offset, offset + dataBytes);
+      this.#held.set(this.#current, held);
+    }
+    const isBits = this.#current.functionCode <= 2;
+    for (let at = 0; at < dataBytes; at += isBits ? 1 : 2) {
+      if (this.#chance() >= this.#changedShare) continue;
+      held[isBits ? at : at + 1] ^= isBits ? 1 : 1 + Math.floor(this.#chance() * 255);
+    }
+    this.payload.set(held, offset);
   }
 
   #pickWrite(): PollItem {

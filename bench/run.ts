@@ -8,8 +8,11 @@ import { join, resolve } from 'node:path';
 import { binarySection } from './binary.ts';
 import { captureSection } from './capture.ts';
 import { hubSection } from './hub.ts';
+import { hubAgentsSection } from './hub-agents.ts';
 import { idleSection } from './idle.ts';
 import { knowledgeSection } from './knowledge.ts';
+import { knowledgeMemorySection } from './knowledge-memory.ts';
+import { loopDelaySection } from './loop-delay.ts';
 import { opcuaSection } from './opcua.ts';
 import { opcuaBoundsSection } from './opcua-bounds.ts';
 import { peersSection } from './peers.ts';
@@ -27,13 +30,16 @@ const SECTIONS: readonly BenchSection[] = [
   startUpSection,
   readSection,
   idleSection,
+  loopDelaySection,
   hubSection,
+  hubAgentsSection,
   captureSection,
   plantFiguresSection,
   binarySection,
   opcuaSection,
   opcuaBoundsSection,
   knowledgeSection,
+  knowledgeMemorySection,
   wearSection,
   summariesSection,
 ];

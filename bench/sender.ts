@@ -19,7 +19,7 @@ export function senderCommand({ folder, say }: BenchContext): readonly string[] 
 
 /**
  * As `senderCommand`, for a program that makes the frames arrive at the interface itself instead of
- * sending them from the other end of its cable; undefined where the kernel or a compiler is missing.
+ * sending them from the far end of its cable; undefined where the kernel or a compiler is missing.
  */
 export function arrivalCommand({ folder, say }: BenchContext): readonly string[] | undefined {
   if (hasProgram('gcc')) {

@@ -13,8 +13,9 @@ import type { Observation } from '../protocols/interval-report.ts';
 import type { BenchSection } from './section.ts';
 
 const OBSERVATIONS = 50_000;
-/** Reports of a second each: a busy site, and one where little happens. */
-const RATES = [100, 5] as const;
+/** Reports of a second each: from a busy site to one where little happens. */
+const SECONDS_MAX = 1800;
+const RATES = [100, 20, 5, 1] as const;
 
 export const wearSection: BenchSection = {
   name: 'wear',
@@ -44,7 +45,7 @@ function bytesPerObservation(path: string, rate: number): number {
   const buffer = SiteBuffer.open({ path, quotaMiB: 64, clock, random: new SystemRandom() });
   const random = new SeededRandom(rate);
   const before = processBytesWritten();
-  const total = rate >= 50 ? OBSERVATIONS : OBSERVATIONS / 20;
+  const total = Math.min(OBSERVATIONS, rate * SECONDS_MAX);
   for (let done = 0; done < total; done += rate) {
     const observations = Array.from({ length: rate }, () => observation(random, clock.wallMs()));
     clock.advance(1000);

@@ -8,6 +8,7 @@ import { type Receipt, STREAM_ALERTS, type Stream } from '../protocols/uplink/me
 import type { CheckedTable } from './check-file.ts';
 import { removeDamagedRows } from './damaged-rows.ts';
 import { openDatabase, type Quarantine } from './database.ts';
+import type { GoneRange } from './deleted-ranges.ts';
 import {
   beginEpoch,
   currentEpoch,
@@ -18,6 +19,7 @@ import {
 } from './epochs.ts';
 import { LossBook, type StatementFacts } from './losses.ts';
 import { type Appended, type ChainPosition, type ChainSigner, Outbox } from './outbox.ts';
+import { prepared } from './prepared.ts';
 import { ReceiptBook, type ReceiptOutcome } from './receipt-book.ts';
 import {
   type DueAlert,
@@ -39,6 +41,9 @@ import type { WearMeter } from './wear-meter.ts';
 const FOREIGN_AGENT = 'foreignAgent';
 const DAMAGED_ON_DISK = 'damagedOnDisk';
 const LOSSES_PER_PASS = 8;
+
+/** Makes the signed bytes; what it writes to `state` is in the same transaction. */
+export type MakeMessage = (position: ChainPosition, state: StateStore) => Uint8Array;
 
 /** What goes to the disk in the same transaction as a message. */
 export interface AppendedWith {
@@ -125,14 +130,16 @@ export class BufferSession {
   append(
     signer: ChainSigner,
     stream: Stream,
-    make: (position: ChainPosition) => Uint8Array,
+    make: MakeMessage,
     { alerted, staged, wear }: AppendedWith,
   ): Appended {
     const hasRoom = staged === undefined || this.#room.makeForObservations();
     const appended = this.#database.transaction(() => {
       if (staged !== undefined) this.#recordStaged(staged, hasRoom);
       if (alerted !== undefined) this.reports.markAlerted(alerted.rowId);
-      const messages = this.outbox.append(this.#epoch, stream, signer, this.#nowMs(), make);
+      const messages = this.outbox.append(this.#epoch, stream, signer, this.#nowMs(), (position) =>
+        make(position, this.state),
+      );
       this.#saveWear(wear);
       this.#tellLosses(signer);
       return messages;
@@ -188,6 +195,10 @@ export class BufferSession {
       if (signer !== undefined) this.signAs(signer, [receipt.stream]);
     }
     return outcome;
+  }
+
+  gone(epoch: number, stream: Stream, from: number, to: number): readonly GoneRange[] {
+    return this.#book.gone(epoch, stream, from, to);
   }
 
   /** Gives pages back to a disk that is full. */
@@ -259,12 +270,11 @@ export class BufferSession {
 
   /** Adds to a counter that is kept in the file. */
   count(name: string, amount: number): void {
-    this.#database
-      .prepare(
-        `INSERT INTO counter VALUES (?, ?)
-         ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`,
-      )
-      .run(name, amount);
+    prepared<[string, number], never>(
+      this.#database,
+      `INSERT INTO counter VALUES (?, ?)
+       ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`,
+    ).run(name, amount);
   }
 
   observations(observationsMax: number): readonly Observation[] {

@@ -8,6 +8,7 @@ import type { Random } from '../agent/platform/random.ts';
 import type { EpochBegins, Stream } from '../protocols/uplink/messages.ts';
 import { STREAMS } from '../protocols/uplink/topics.ts';
 import { DamagedDatabase } from './buffer-fault.ts';
+import { prepared } from './prepared.ts';
 import type { Mark, MarkedStream } from './signed-mark.ts';
 
 export type EpochReason = EpochBegins['reason'];
@@ -55,9 +56,10 @@ export interface StreamHeadRow {
 
 /** The newest epoch of the file; undefined in a new file. */
 export function currentEpoch(database: Database): Epoch | undefined {
-  const row = database
-    .prepare<[], EpochRow>('SELECT * FROM epoch ORDER BY ordinal DESC LIMIT 1')
-    .get();
+  const row = prepared<[], EpochRow>(
+    database,
+    'SELECT * FROM epoch ORDER BY ordinal DESC LIMIT 1',
+  ).get();
   if (row === undefined) return undefined;
   return {
     epoch: row.epoch,
@@ -152,11 +154,10 @@ export function headOf(
   epoch: number,
   stream: number,
 ): StreamHeadRow | undefined {
-  const head = database
-    .prepare<[number, number], StreamHeadRow>(
-      'SELECT * FROM stream_head JOIN epoch USING (epoch) WHERE epoch = ? AND stream = ?',
-    )
-    .get(epoch, stream);
+  const head = prepared<[number, number], StreamHeadRow>(
+    database,
+    'SELECT * FROM stream_head JOIN epoch USING (epoch) WHERE epoch = ? AND stream = ?',
+  ).get(epoch, stream);
   return head === undefined ? undefined : trustedHead(head);
 }
 

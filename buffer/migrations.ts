@@ -4,6 +4,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import { newerSchemaFault } from './buffer-fault.ts';
+import { pragmaNumber } from './prepared.ts';
 
 const MIGRATIONS: readonly string[] = [
   // 1: first form. `id` of a message is its place (message-id.ts): the table is sorted by stream,
@@ -186,7 +187,7 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** The number of the last step the file has seen; 0 for a new file. */
 export function schemaVersionOf(database: Database): number {
-  return Number(database.pragma('user_version', { simple: true }));
+  return pragmaNumber(database, 'user_version');
 }
 
 /** Throws BUFFER_SCHEMA_NEWER for a file that a newer version has written. */

@@ -82,6 +82,17 @@ export class ReadOnlyBuffer {
     );
   }
 
+  /** Why the hub refused messages: of the newest of them, each reason once. */
+  refusedReasons(messagesMax: number): readonly string[] {
+    const reasons = this.#read(() =>
+      this.#database
+        .prepare<[number], string>('SELECT reason FROM refused ORDER BY createdMs DESC LIMIT ?')
+        .pluck()
+        .all(messagesMax),
+    );
+    return [...new Set(reasons)];
+  }
+
   /** Newest first. */
   observations(observationsMax: number): readonly Observation[] {
     return this.#read(() => readObservations(this.#database, observationsMax).observations);

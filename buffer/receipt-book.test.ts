@@ -83,6 +83,15 @@ function receiptOf(
   };
 }
 
+/** Of the first life, one after the other. */
+function rising(count: number, cumulative: number): Claim[] {
+  return Array.from({ length: count }, (_, at) => ({ cumulative, serial: 2 + at }));
+}
+
+function old(count: number): string[] {
+  return Array.from({ length: count }, () => 'old');
+}
+
 // biome-ignore format: one case per line
 const cases: { name: string; claims: Claim[]; kinds: string[]; left: number[]; refused?: number[] }[] = [
   { name: 'nothing stored deletes nothing',                   claims: [{ cumulative: 0 }],                                                  kinds: ['applied'],            left: [1, 2, 3, 4, 5, 6] },
@@ -101,6 +110,9 @@ const cases: { name: string; claims: Claim[]; kinds: string[]; left: number[]; r
   { name: 'the same serial twice is old',                     claims: [{ cumulative: 1 }, { cumulative: 1 }],                               kinds: ['applied', 'old'],     left: [2, 3, 4, 5, 6] },
   { name: 'a restored hub may count its serials anew',        claims: [{ cumulative: 3, serial: 9 }, { cumulative: 4, serial: 1, hubEpoch: 8 }], kinds: ['applied', 'applied'], left: [5, 6] },
   { name: 'a superseded life of the hub is old',              claims: [{ cumulative: 1 }, { cumulative: 2, hubEpoch: 8 }, { cumulative: 5, serial: 9 }], kinds: ['applied', 'applied', 'old'], left: [3, 4, 5, 6] },
+  { name: 'a superseded life that goes on is the newest again', claims: [{ cumulative: 1 }, { cumulative: 2, hubEpoch: 8 }, ...rising(8, 5)], kinds: ['applied', 'applied', ...old(7), 'applied'], left: [6] },
+  { name: 'late receipts between those of the newest life stay old', claims: [{ cumulative: 1 }, { cumulative: 2, hubEpoch: 8 }, ...rising(7, 5), { cumulative: 2, hubEpoch: 8, serial: 2 }, ...rising(7, 5)], kinds: ['applied', 'applied', ...old(7), 'applied', ...old(7)], left: [3, 4, 5, 6] },
+  { name: 'one late receipt many times is no life',           claims: [{ cumulative: 1 }, { cumulative: 2, hubEpoch: 8 }, ...Array.from({ length: 20 }, () => ({ cumulative: 5, serial: 9 }))], kinds: ['applied', 'applied', ...old(20)], left: [3, 4, 5, 6] },
   { name: 'a refusal of what we never signed is void',         claims: [{ cumulative: 1, refused: [7, Number.MAX_SAFE_INTEGER] }],           kinds: ['applied'],            left: [2, 3, 4, 5, 6] },
   { name: 'more than we signed deletes nothing',              claims: [{ cumulative: 7, hash: WRONG }],                                     kinds: ['ahead'],              left: [1, 2, 3, 4, 5, 6] },
   { name: 'an epoch that is not ours deletes nothing',        claims: [{ cumulative: 3, hubEpoch: -1 }],                                    kinds: ['unknownEpoch'],       left: [1, 2, 3, 4, 5, 6] },
@@ -129,20 +141,82 @@ for (const { name, claims, kinds, left: expected, refused } of cases) {
   });
 }
 
-test('a restored hub that lost messages is told by name', () => {
-  const state = filled(6);
-  state.buffer.applyReceipt(receiptOf(state, { cumulative: 5, serial: 3 }));
-  const outcome = state.buffer.applyReceipt(receiptOf(state, { cumulative: 2, hubEpoch: 8 }));
+/** What each receipt finds lost, as `from-to` or `from-to/count`. */
+// biome-ignore format: one case per line
+const losses: { name: string; claims: Claim[]; lost: string[][]; left?: number[] }[] = [
+  { name: 'yesterday\'s backup knows less of the beginning',    claims: [{ cumulative: 5, serial: 3 }, { cumulative: 2, hubEpoch: 8 }],                                      lost: [[], ['3-5']],        left: [6] },
+  { name: 'it has what lies behind the hole: that is not lost',  claims: [{ cumulative: 5, serial: 3 }, { cumulative: 2, have: [[4, 5]], hubEpoch: 8 }],                     lost: [[], ['3-3']],        left: [6] },
+  { name: 'ranges behind a hole were deleted too',               claims: [{ cumulative: 1, have: [[3, 4], [6, 6]] }, { cumulative: 1, hubEpoch: 8 }],                        lost: [[], ['3-4', '6-6']], left: [2, 5] },
+  { name: 'one of two ranges is in the backup',                  claims: [{ cumulative: 1, have: [[3, 4], [6, 6]] }, { cumulative: 1, have: [[3, 4]], hubEpoch: 8 }],       lost: [[], ['6-6']],        left: [2, 5] },
+  { name: 'a backup of the middle of a range',                   claims: [{ cumulative: 1, have: [[3, 6]] }, { cumulative: 1, have: [[3, 4]], hubEpoch: 8 }],               lost: [[], ['5-6']],        left: [2] },
+  { name: 'nothing was lost: the backup is of now',              claims: [{ cumulative: 4, serial: 3 }, { cumulative: 4, hubEpoch: 8 }],                                      lost: [[], []],             left: [5, 6] },
+  { name: 'an empty database has lost all that was deleted',     claims: [{ cumulative: 4, serial: 3 }, { cumulative: 0, hubEpoch: 8 }],                                      lost: [[], ['1-4']],        left: [5, 6] },
+  { name: 'a second receipt of the new life tells no more',      claims: [{ cumulative: 5, serial: 3 }, { cumulative: 2, hubEpoch: 8 }, { cumulative: 2, have: [[6, 6]], hubEpoch: 8, serial: 2 }], lost: [[], ['3-5'], []], left: [] },
+  { name: 'receipts of one life out of order lose nothing',      claims: [{ cumulative: 1, have: [[3, 6]], serial: 2 }, { cumulative: 1, serial: 1 }, { cumulative: 6, serial: 3 }], lost: [[], [], []], left: [] },
+  { name: 'a lower cumulative of the same life loses nothing',   claims: [{ cumulative: 5, serial: 1 }, { cumulative: 2, serial: 2 }],                                        lost: [[], []],             left: [6] },
+  { name: 'a late receipt of the old life changes nothing',      claims: [{ cumulative: 5, serial: 3 }, { cumulative: 2, hubEpoch: 8 }, { cumulative: 6, serial: 9 }],        lost: [[], ['3-5'], []],    left: [6] },
+  { name: 'what the last receipt did not say was not deleted',   claims: [{ cumulative: 3, serial: 3 }, { cumulative: 2, hubEpoch: 8 }],                                      lost: [[], ['3-3']],        left: [4, 5, 6] },
+  { name: 'restored twice: each life is told what it has not',   claims: [{ cumulative: 5, serial: 3 }, { cumulative: 4, hubEpoch: 8 }, { cumulative: 2, hubEpoch: 9 }],      lost: [[], ['5-5'], ['3-5']], left: [6] },
+  { name: 'what the hub refused is kept here and not lost',      claims: [{ cumulative: 1, refused: [3] }, { cumulative: 5, serial: 2 }, { cumulative: 2, hubEpoch: 8 }],     lost: [[], [], ['4-5']],    left: [6] },
+  { name: 'a hash that is not ours is a fork, not a loss',       claims: [{ cumulative: 5, serial: 3 }, { cumulative: 2, hubEpoch: 8, have: [[6, 6, WRONG]] }],               lost: [[], ['fork']],       left: [6] },
+];
+
+for (const { name, claims, lost, left: expected } of losses) {
+  test(`restored hub: ${name}`, () => {
+    const state = filled(6);
+    const seen = claims.map((claim) => {
+      const outcome = state.buffer.applyReceipt(receiptOf(state, claim));
+      if (outcome.kind === 'fork') return ['fork'];
+      if (outcome.kind !== 'applied') return [];
+      return outcome.lostByHub.map(({ from, to }) => `${from}-${to}`);
+    });
+    assert.deepEqual(seen, lost);
+    assert.deepEqual(left(state.buffer), expected);
+    state.buffer.close();
+  });
+}
+
+test('what the hub asks for and nobody has any more is named; what is still here is not', () => {
+  const state = filled(10);
+  state.buffer.applyReceipt(
+    receiptOf(state, {
+      cumulative: 2,
+      have: [
+        [4, 5],
+        [8, 9],
+      ],
+      refused: [6],
+    }),
+  );
+  const gone = (from: number, to: number): readonly object[] =>
+    state.buffer.gone({ epoch: state.epoch, stream: STREAM, from, to });
+  assert.deepEqual(gone(1, Number.MAX_SAFE_INTEGER), [
+    { from: 1, to: 2, count: 2 },
+    { from: 4, to: 5, count: 2 },
+    { from: 8, to: 9, count: 2 },
+  ]);
+  assert.deepEqual(gone(5, 8), [
+    { from: 5, to: 5, count: 1 },
+    { from: 8, to: 8, count: 1 },
+  ]);
+  assert.deepEqual(gone(6, 7), []);
+  assert.deepEqual(gone(11, 99), []);
+  assert.deepEqual(state.buffer.gone({ epoch: 1, stream: STREAM, from: 1, to: 9 }), []);
+  state.buffer.close();
+});
+
+test('many lost ranges are told as sixteen, the last with the count of the rest', () => {
+  const state = filled(90);
+  const have = Array.from({ length: 29 }, (_, index): [number, number] => [
+    3 + index * 3,
+    4 + index * 3,
+  ]);
+  state.buffer.applyReceipt(receiptOf(state, { cumulative: 1, have }));
+  const outcome = state.buffer.applyReceipt(receiptOf(state, { cumulative: 1, hubEpoch: 8 }));
   assert.ok(outcome.kind === 'applied');
-  assert.deepEqual(
-    [outcome.hubEpochChanged, outcome.lostByHub, outcome.deleted],
-    [true, { from: 3, to: 5 }, 0],
-  );
-  assert.deepEqual(left(state.buffer), [6]);
-  const next = state.buffer.applyReceipt(
-    receiptOf(state, { cumulative: 6, hubEpoch: 8, serial: 2 }),
-  );
-  assert.deepEqual([next.kind, left(state.buffer)], ['applied', []]);
+  assert.equal(outcome.lostByHub.length, 16);
+  assert.deepEqual(outcome.lostByHub[0], { from: 3, to: 4, count: 2 });
+  assert.deepEqual(outcome.lostByHub[15], { from: 48, to: 88, count: 28 });
   state.buffer.close();
 });
 

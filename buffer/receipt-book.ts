@@ -4,13 +4,22 @@
  */
 import { crc32 } from 'node:zlib';
 import type { Database, Statement } from 'better-sqlite3';
-import type { Receipt } from '../protocols/uplink/messages.ts';
+import type { Receipt, Stream } from '../protocols/uplink/messages.ts';
+import { RECEIPT_RANGES_MAX } from '../protocols/uplink/receipt.ts';
+import { DeletedRanges, type GoneRange, subtract, toldRanges } from './deleted-ranges.ts';
 import { headOf, type StreamHeadRow, ZERO_SHA256 } from './epochs.ts';
 import { messageId } from './message-id.ts';
 import { type Outbox, sameBytes } from './outbox.ts';
+import { preparedPluck } from './prepared.ts';
 
 /** Superseded lives of the hub that are remembered; a receipt of one of them is old. */
 const HUB_EPOCHS_MAX = 64;
+/**
+ * Receipts in a row, each with a higher serial, of a life that was taken for over: it lives. Lives
+ * have no order that a late receipt can't turn round, and an agent that believed the wrong one
+ * would delete nothing any more. What is late of a dead life is mixed with the new one's, and ends.
+ */
+const REVIVED_AFTER = 8;
 const REASON_CHARACTERS_MAX = 64;
 /** What a former epoch still holds after a restore, and the hub has under a hash we don't know. */
 const UNPROVEN = 'storedUnproven';
@@ -24,7 +33,7 @@ export type ReceiptOutcome =
       /** The hub lives a new life: it may have lost what it had stored before. */
       readonly hubEpochChanged: boolean;
       /** Sequences that the hub no longer has and we have deleted on its word. */
-      readonly lostByHub?: { readonly from: number; readonly to: number };
+      readonly lostByHub: readonly GoneRange[];
     }
   /** A higher serial, or a newer life of the hub, has been applied before. */
   | { readonly kind: 'old' }
@@ -61,10 +70,14 @@ export class ReceiptBook {
   readonly #dropHashes: Statement<[number, number]>;
   readonly #markedHash: Statement<[number, number, number], Uint8Array>;
   readonly #remember: Statement<(number | Uint8Array)[]>;
+  readonly #deleted: DeletedRanges;
+  /** Receipts of a superseded life since the last one of the newest life. */
+  #superseded: { hubEpoch: number; serial: number; inARow: number } | undefined;
 
   constructor(database: Database, outbox: Outbox) {
     this.#database = database;
     this.#outbox = outbox;
+    this.#deleted = new DeletedRanges(database);
     this.#last = database.prepare('SELECT * FROM receipt WHERE epoch = ? AND stream = ?');
     this.#hash = database
       .prepare<[{ id: number }], Uint8Array>(
@@ -97,7 +110,7 @@ export class ReceiptBook {
     const head = headOf(this.#database, epoch, stream);
     if (head === undefined) return { kind: 'unknownEpoch' };
     const last = this.#lastReceipt(epoch, stream);
-    const hubEpoch = this.#meetHub(receipt.hubEpoch, nowMs);
+    const hubEpoch = this.#meetHub(receipt, nowMs);
     if (hubEpoch === 'superseded') return { kind: 'old' };
     const isSameHub = last?.hubEpoch === receipt.hubEpoch;
     if (isSameHub && receipt.receiptSerial <= last.serial) return { kind: 'old' };
@@ -109,6 +122,7 @@ export class ReceiptBook {
     const forked = claims.find((claim) => claim.verdict === 'other');
     if (forked !== undefined) return { kind: 'fork', sequence: forked.to };
 
+    const lostByHub = last === undefined || isSameHub ? [] : this.#lost(receipt, head, last);
     let refused = 0;
     let deleted = 0;
     for (const each of receipt.refused) {
@@ -122,14 +136,34 @@ export class ReceiptBook {
       }
     }
     this.#rememberReceipt(receipt, claims[0].verdict === 'match', last, nowMs);
-    const isShorter = last !== undefined && !isSameHub && cumulative < last.cumulative;
     return {
       kind: 'applied',
       deleted,
       refused,
       hubEpochChanged: hubEpoch === 'changed',
-      ...(isShorter && { lostByHub: { from: cumulative + 1, to: last.cumulative } }),
+      lostByHub,
     };
+  }
+
+  /** Of `from`..`to`: what we have deleted on the hub's word, to be said when it asks for it. */
+  gone(epoch: number, stream: Stream, from: number, to: number): GoneRange[] {
+    const head = headOf(this.#database, epoch, stream);
+    if (head === undefined) return [];
+    const cumulative = this.#lastReceipt(epoch, stream)?.cumulative ?? 0;
+    const place = { epoch, stream, ordinal: head.ordinal, cumulative };
+    return toldRanges(this.#deleted.within(place, { from, to: Math.min(to, head.lastSequence) }));
+  }
+
+  /**
+   * What a former life of the hub had receipted, we have deleted, and the new life doesn't claim.
+   * A receipt with as many ranges as fit may have more: then the hub's own request names the holes.
+   */
+  #lost(receipt: Receipt, head: StreamHeadRow, last: ReceiptRow): readonly GoneRange[] {
+    const { epoch, stream, cumulative, have } = receipt;
+    if (have.length >= RECEIPT_RANGES_MAX) return [];
+    const place = { epoch, stream, ordinal: head.ordinal, cumulative: last.cumulative };
+    const whole = { from: cumulative + 1, to: head.lastSequence };
+    return toldRanges(subtract(this.#deleted.within(place, whole), have));
   }
 
   /** The cumulative claim first, then the ranges; a range that runs backwards proves nothing. */
@@ -207,14 +241,20 @@ export class ReceiptBook {
       : undefined;
   }
 
-  #meetHub(hubEpoch: number, nowMs: number): 'current' | 'changed' | 'superseded' {
-    const newest = this.#database
-      .prepare<[], number>('SELECT hubEpoch FROM hub_epoch ORDER BY ordinal DESC LIMIT 1')
-      .pluck()
-      .get();
-    if (newest === hubEpoch) return 'current';
+  #meetHub(receipt: Receipt, nowMs: number): 'current' | 'changed' | 'superseded' {
+    const { hubEpoch } = receipt;
+    const newest = preparedPluck<[], number>(
+      this.#database,
+      'SELECT hubEpoch FROM hub_epoch ORDER BY ordinal DESC LIMIT 1',
+    ).get();
+    if (newest === hubEpoch) {
+      this.#superseded = undefined;
+      return 'current';
+    }
     const isKnown = this.#database.prepare('SELECT 1 FROM hub_epoch WHERE hubEpoch = ?').pluck();
-    if (isKnown.get(hubEpoch) !== undefined) return 'superseded';
+    if (isKnown.get(hubEpoch) !== undefined && !this.#isRevived(receipt)) return 'superseded';
+    this.#superseded = undefined;
+    this.#database.prepare('DELETE FROM hub_epoch WHERE hubEpoch = ?').run(hubEpoch);
     this.#database
       .prepare('INSERT INTO hub_epoch (hubEpoch, firstSeenMs) VALUES (?, ?)')
       .run(hubEpoch, nowMs);
@@ -222,6 +262,14 @@ export class ReceiptBook {
       .prepare('DELETE FROM hub_epoch WHERE ordinal <= (SELECT max(ordinal) FROM hub_epoch) - ?')
       .run(HUB_EPOCHS_MAX);
     return newest === undefined ? 'current' : 'changed';
+  }
+
+  #isRevived({ hubEpoch, receiptSerial }: Receipt): boolean {
+    const before = this.#superseded?.hubEpoch === hubEpoch ? this.#superseded : undefined;
+    if (before !== undefined && receiptSerial <= before.serial) return false;
+    const inARow = (before?.inARow ?? 0) + 1;
+    this.#superseded = { hubEpoch, serial: receiptSerial, inARow };
+    return inARow >= REVIVED_AFTER;
   }
 }
 

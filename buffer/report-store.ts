@@ -8,6 +8,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Detection, DetectionChange, Observation } from '../protocols/interval-report.ts';
 import { EvidenceStore, unpackEvidence, unpackOldFrames } from './evidence-store.ts';
 import { schemaVersionOf } from './migrations.ts';
+import { prepared, preparedPluck } from './prepared.ts';
 import type { Recordable } from './staged-reports.ts';
 
 /** Cases kept; beyond it the one seen longest ago goes, unless its alert is still to be made. */
@@ -116,15 +117,14 @@ export class ReportStore {
   /** Deletes up to `rowsMax` of the oldest blocks; answers how many observations went with them. */
   evictBlocks(rowsMax: number): { readonly blocks: number; readonly observations: number } {
     const oldest = 'SELECT id FROM observation_block ORDER BY id LIMIT ?';
-    const observations = this.#database
-      .prepare<[number], number>(
-        `SELECT coalesce(sum(count), 0) FROM observation_block WHERE id IN (${oldest})`,
-      )
-      .pluck()
-      .get(rowsMax);
-    const { changes } = this.#database
-      .prepare(`DELETE FROM observation_block WHERE id IN (${oldest})`)
-      .run(rowsMax);
+    const observations = preparedPluck<[number], number>(
+      this.#database,
+      `SELECT coalesce(sum(count), 0) FROM observation_block WHERE id IN (${oldest})`,
+    ).get(rowsMax);
+    const { changes } = prepared<[number], never>(
+      this.#database,
+      `DELETE FROM observation_block WHERE id IN (${oldest})`,
+    ).run(rowsMax);
     return { blocks: changes, observations: observations ?? 0 };
   }
 

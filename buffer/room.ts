@@ -10,6 +10,7 @@ import { STREAM_ALERTS, STREAM_SUMMARIES, type Stream } from '../protocols/uplin
 import { PAGE_BYTES, pagesMaxOf, WAL_BYTES_MAX } from './database.ts';
 import type { Epoch } from './epochs.ts';
 import type { ChainSigner, Outbox } from './outbox.ts';
+import { pragmaNumber } from './prepared.ts';
 import type { ReportStore } from './report-store.ts';
 
 /** Share of the limit kept free for alerts and for SQLite's own work while it deletes. */
@@ -157,10 +158,10 @@ export class Room {
   }
 
   #pages(): number {
-    return Number(this.#database.pragma('page_count', { simple: true }));
+    return pragmaNumber(this.#database, 'page_count');
   }
 
   #freePages(): number {
-    return Number(this.#database.pragma('freelist_count', { simple: true }));
+    return pragmaNumber(this.#database, 'freelist_count');
   }
 }

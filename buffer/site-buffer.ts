@@ -9,18 +9,15 @@ import type { Random } from '../agent/platform/random.ts';
 import type { Detection, IntervalReport, Observation } from '../protocols/interval-report.ts';
 import {
   type Receipt,
+  type ResendRange,
   STREAM_ALERTS,
   STREAM_SUMMARIES,
   type Stream,
 } from '../protocols/uplink/messages.ts';
 import { type BufferFailure, quotaFault } from './buffer-fault.ts';
-import type {
-  Appended,
-  ChainPosition,
-  ChainSigner,
-  PendingMessage,
-  RefusedEntry,
-} from './outbox.ts';
+import type { MakeMessage } from './buffer-session.ts';
+import type { GoneRange } from './deleted-ranges.ts';
+import type { Appended, ChainSigner, PendingMessage, RefusedEntry } from './outbox.ts';
 import type { ReceiptOutcome } from './receipt-book.ts';
 import type { DueAlert, StoredDetection } from './report-store.ts';
 import { SessionKeeper } from './session-keeper.ts';
@@ -155,11 +152,7 @@ export class SiteBuffer {
    * bytes. Message, sequence and chain head are one transaction, together with `alerted`, the case
    * whose alert this is. On the disk when it returns `appended`.
    */
-  append(
-    stream: Stream,
-    make: (position: ChainPosition) => Uint8Array,
-    alerted?: DueAlert,
-  ): AppendResult {
+  append(stream: Stream, make: MakeMessage, alerted?: DueAlert): AppendResult {
     return this.#keeper.attempt((session) => {
       const signer = this.#chainSigner();
       if (!session.makeRoomFor(stream, signer)) {
@@ -211,6 +204,15 @@ export class SiteBuffer {
   /** `receipt`: of this agent, its signature verified. */
   applyReceipt(receipt: Receipt): ReceiptOutcome | BufferFailure {
     return this.#keeper.attempt((session) => session.applyReceipt(receipt, this.#keeper.signer));
+  }
+
+  /** Of `from`..`to`: what was deleted on the hub's word and can't be sent again. */
+  gone({ epoch, stream, from, to }: ResendRange): readonly GoneRange[] {
+    const result = this.#keeper.look((session) => ({
+      kind: 'gone' as const,
+      ranges: session.gone(epoch, stream, from, to),
+    }));
+    return result.kind === 'gone' ? result.ranges : [];
   }
 
   /** Newest first. */

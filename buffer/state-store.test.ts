@@ -5,7 +5,7 @@ import Sqlite from 'better-sqlite3';
 import type { StateRow } from '../protocols/interval-report.ts';
 import { ReadOnlyBuffer } from './read-only-buffer.ts';
 import { readState } from './state-store.ts';
-import { TestBuffers } from './test-kit.ts';
+import { shown, TestBuffers, text } from './test-kit.ts';
 
 const buffers = new TestBuffers();
 const row = (key: string, body: string): StateRow => ({ kind: 'asset', key, version: 1, body });
@@ -33,7 +33,7 @@ test('a damaged row is left out and counted', () => {
   const database = new Sqlite(path);
   database.prepare("UPDATE state SET crc32 = crc32 + 1 WHERE key = 'a'").run();
   database.prepare("UPDATE state SET kind = 'unheard' WHERE key = 'b'").run();
-  assert.deepEqual(readState(database), { rows: [], rowsDamaged: 2 });
+  assert.deepEqual(readState(database), { rows: [], rowsDamaged: 2, lastId: 2 });
   database.close();
 });
 
@@ -70,4 +70,41 @@ test('commands read it while no agent runs; a file of an older version has none'
   assert.deepEqual(oldReader.knownState(), []);
   assert.deepEqual(oldReader.notes(), []);
   oldReader.close();
+});
+
+test('news of devices are kept with the state, in order, and go where they are told', () => {
+  const path = buffers.newPath();
+  const buffer = buffers.open(path);
+  const news = (key: string, body: string | undefined) => ({ key, version: 1, body });
+  buffer.state((state) => state.save([row('a', '{}')], [news('x', '{"a":1}'), news('y', '{}')]));
+  buffer.state((state) => state.save([], [news('x', '{"a":2}'), news('y', undefined)]));
+  buffer.close();
+  const again = buffers.open(path);
+  assert.deepEqual(
+    again.state((state) => state.news()),
+    [news('x', '{"a":2}')],
+  );
+  assert.deepEqual(
+    again.state((state) => state.rows())?.map(({ key }) => key),
+    ['a'],
+  );
+  again.close();
+});
+
+test('what a message writes to the state is there exactly when the message is', () => {
+  const path = buffers.newPath();
+  const buffer = buffers.opened(path);
+  const sign = (body: string, isBroken: boolean) =>
+    buffer.append(2, (position, state) => {
+      state.putNews([{ key: `message ${position.sequence}`, version: 1, body }]);
+      if (isBroken) throw new Error('the pen breaks');
+      return text({ ...shown(position) });
+    });
+  assert.throws(() => sign('lost', true));
+  assert.equal(sign('told', false).kind, 'appended');
+  assert.deepEqual(
+    buffer.state((state) => state.news())?.map(({ body }) => body),
+    ['told'],
+  );
+  buffer.close();
 });

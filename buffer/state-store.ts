@@ -5,6 +5,7 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Database, Statement } from 'better-sqlite3';
 import type { StateRow } from '../protocols/interval-report.ts';
+import { firstIdOf, messageId } from './message-id.ts';
 
 /** Rows kept; beyond it those that were saved longest ago go. */
 export const STATE_ROWS_KEPT_MAX = 65_536;
@@ -24,6 +25,22 @@ const KINDS: readonly StateRow['kind'][] = [
   'node',
 ];
 
+/** Of what is to be told to the hub; it lies in the same table and is no knowledge. */
+const NEWS = 'assetNews';
+
+/** `body` undefined: nothing is to be told under that key any more. */
+export interface NewsRow {
+  readonly key: string;
+  readonly version: number;
+  readonly body: string | undefined;
+}
+
+/**
+ * `settled`: the hub has it, or its loss was told otherwise. `lost`: refused by the hub, or given
+ * up for want of room.
+ */
+export type MessageFate = 'pending' | 'settled' | 'lost';
+
 /** By the engineer, never from the wire. */
 export interface AssetNote {
   readonly assetId: string;
@@ -33,6 +50,7 @@ export interface AssetNote {
 }
 
 interface SavedRow {
+  id: number;
   kind: string;
   key: string;
   version: number;
@@ -44,6 +62,11 @@ export class StateStore {
   readonly #database: Database;
   readonly #hasRoom: () => boolean;
   readonly #save: Statement<(number | string | Uint8Array)[]>;
+  readonly #drop: Statement<[string, string]>;
+  readonly #ordinal: Statement<[number], number>;
+  readonly #isPending: Statement<[number], number>;
+  readonly #isRefused: Statement<[number], number>;
+  readonly #isBuried: Statement<[number, number, number, number], number>;
   #savesCount = 0;
   /** Rows that were not saved, because the quota was reached. */
   refusedCount = 0;
@@ -57,25 +80,82 @@ export class StateStore {
        ON CONFLICT (kind, key) DO UPDATE SET
          version = excluded.version, crc32 = excluded.crc32, body = excluded.body`,
     );
+    this.#drop = database.prepare('DELETE FROM state WHERE kind = ? AND key = ?');
+    this.#ordinal = database
+      .prepare<[number], number>('SELECT ordinal FROM epoch WHERE epoch = ?')
+      .pluck();
+    this.#isPending = database
+      .prepare<[number], number>('SELECT 1 FROM outbox WHERE id = ?')
+      .pluck();
+    this.#isRefused = database
+      .prepare<[number], number>('SELECT 1 FROM refused WHERE id = ?')
+      .pluck();
+    this.#isBuried = database
+      .prepare<[number, number, number, number], number>(
+        `SELECT 1 FROM tombstone WHERE id BETWEEN ? AND ? AND epochOf = ?
+           AND ? BETWEEN firstSequence AND lastSequence`,
+      )
+      .pluck();
   }
 
-  /** One transaction. Without room, the state of before stays. */
-  save(rows: readonly StateRow[]): void {
+  /** One transaction. Without room, the state of before stays. `news`: what goes with it. */
+  save(rows: readonly StateRow[], news: readonly NewsRow[] = []): void {
     if (!this.#hasRoom()) {
       this.refusedCount += rows.length;
       return;
     }
     this.#database.transaction(() => {
-      for (const { kind, key, version, body } of rows) {
-        const packed = deflateRawSync(body);
-        this.#save.run(kind, key, version, crc32(packed), packed);
-      }
+      for (const row of rows) this.#put(row);
+      this.putNews(news);
       if (this.#savesCount++ % PRUNE_EVERY === 0) this.#prune();
     })();
   }
 
   rows(): readonly StateRow[] {
     return readState(this.#database).rows;
+  }
+
+  /** The same in batches; `lastId` is undefined once there is nothing more. */
+  page(
+    afterId: number,
+    rowsMax: number,
+  ): { readonly rows: readonly StateRow[]; readonly lastId: number | undefined } {
+    return readState(this.#database, afterId, rowsMax);
+  }
+
+  /** What was put last under each key, in the order in which the keys came. */
+  news(): readonly NewsRow[] {
+    const saved = this.#database.prepare<[string], SavedRow>(
+      'SELECT id, kind, key, version, crc32, body FROM state WHERE kind = ? ORDER BY id',
+    );
+    return saved.all(NEWS).flatMap((row) => {
+      const body = bodyOf(row);
+      return body === undefined ? [] : [{ key: row.key, version: row.version, body }];
+    });
+  }
+
+  /** Without asking for room, so that it may be called while a message is signed. */
+  putNews(news: readonly NewsRow[]): void {
+    for (const { key, version, body } of news) {
+      if (body === undefined) this.#drop.run(NEWS, key);
+      else this.#put({ kind: NEWS, key, version, body });
+    }
+  }
+
+  /** What has become of a signed message. */
+  fateOf(epoch: number, stream: number, sequence: number): MessageFate {
+    const ordinal = this.#ordinal.get(epoch);
+    if (ordinal === undefined) return 'settled';
+    const id = messageId(stream, ordinal, sequence);
+    if (this.#isPending.get(id) !== undefined) return 'pending';
+    if (this.#isRefused.get(id) !== undefined) return 'lost';
+    const [from, to] = [firstIdOf(stream), firstIdOf(stream + 1)];
+    return this.#isBuried.get(from, to, epoch, sequence) === undefined ? 'settled' : 'lost';
+  }
+
+  #put({ kind, key, version, body }: { kind: string; key: string; version: number; body: string }) {
+    const packed = deflateRawSync(body);
+    this.#save.run(kind, key, version, crc32(packed), packed);
   }
 
   notes(): readonly AssetNote[] {
@@ -109,29 +189,44 @@ export class StateStore {
     this.#database
       .prepare(
         `DELETE FROM state WHERE id IN
-           (SELECT id FROM state ORDER BY id
+           (SELECT id FROM state WHERE kind <> '${NEWS}' ORDER BY id
             LIMIT max(0, (SELECT count(*) FROM state) - ?))`,
       )
       .run(STATE_ROWS_KEPT_MAX);
   }
 }
 
-/** All rows; damaged ones are left out and counted. */
-export function readState(database: Database): {
+/** Rows after that id, or all; damaged ones are left out and counted. */
+export function readState(
+  database: Database,
+  afterId = 0,
+  rowsMax = STATE_ROWS_KEPT_MAX,
+): {
   readonly rows: readonly StateRow[];
   readonly rowsDamaged: number;
+  readonly lastId: number | undefined;
 } {
-  if (!hasTable(database, 'state')) return { rows: [], rowsDamaged: 0 };
+  if (!hasTable(database, 'state')) return { rows: [], rowsDamaged: 0, lastId: undefined };
   const rows: StateRow[] = [];
   let rowsDamaged = 0;
-  const saved = database.prepare<[], SavedRow>('SELECT kind, key, version, crc32, body FROM state');
-  for (const { kind: name, key, version, crc32: expected, body } of saved.iterate()) {
-    const kind = KINDS.find((each) => each === name);
-    const text = expected === crc32(body) ? inflated(body) : undefined;
-    if (kind === undefined || text === undefined) rowsDamaged++;
-    else rows.push({ kind, key, version, body: text });
+  let lastId: number | undefined;
+  const saved = database.prepare<[number, string, number], SavedRow>(
+    `SELECT id, kind, key, version, crc32, body FROM state WHERE id > ? AND kind <> ?
+     ORDER BY id LIMIT ?`,
+  );
+  for (const row of saved.iterate(afterId, NEWS, rowsMax)) {
+    const kind = KINDS.find((each) => each === row.kind);
+    const body = bodyOf(row);
+    if (kind === undefined || body === undefined) rowsDamaged++;
+    else rows.push({ kind, key: row.key, version: row.version, body });
+    lastId = row.id;
   }
-  return { rows, rowsDamaged };
+  return { rows, rowsDamaged, lastId };
+}
+
+/** Undefined where the row is damaged. */
+function bodyOf({ crc32: expected, body }: SavedRow): string | undefined {
+  return expected === crc32(body) ? inflated(body) : undefined;
 }
 
 export function readNotes(database: Database): readonly AssetNote[] {

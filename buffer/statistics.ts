@@ -6,6 +6,7 @@ import { STREAMS } from '../protocols/uplink/topics.ts';
 import { currentEpoch } from './epochs.ts';
 import { firstIdOf } from './message-id.ts';
 import { schemaVersionOf } from './migrations.ts';
+import { prepared, preparedPluck } from './prepared.ts';
 import { bytesWrittenOn, DAY_MS } from './wear-meter.ts';
 
 export interface BufferStatistics {
@@ -44,31 +45,27 @@ export interface StreamStatistics {
 /** Cheap whatever the size of the file: nothing here walks a table that grows without a limit. */
 export function readStatistics(database: Database, path: string, nowMs: number): BufferStatistics {
   const epoch = currentEpoch(database)?.epoch ?? 0;
-  const epochFacts = database
-    .prepare<[number], { reason: string; beganMs: number }>(
-      'SELECT reason, beganMs FROM epoch WHERE epoch = ?',
-    )
-    .get(epoch);
-  const totals = database
-    .prepare<[], { messages: number; bytes: number; refused: number }>(
-      `SELECT coalesce(sum(pendingMessages), 0) AS messages,
+  const epochFacts = prepared<[number], { reason: string; beganMs: number }>(
+    database,
+    'SELECT reason, beganMs FROM epoch WHERE epoch = ?',
+  ).get(epoch);
+  const totals = prepared<[], { messages: number; bytes: number; refused: number }>(
+    database,
+    `SELECT coalesce(sum(pendingMessages), 0) AS messages,
          coalesce(sum(pendingBytes), 0) AS bytes, coalesce(sum(refusedMessages), 0) AS refused
        FROM stream_head`,
-    )
-    .get() ?? { messages: 0, bytes: 0, refused: 0 };
-  const oldest = database
-    .prepare<[number, number], number>(
-      'SELECT createdMs FROM outbox WHERE id > ? AND id < ? ORDER BY id LIMIT 1',
-    )
-    .pluck();
+  ).get() ?? { messages: 0, bytes: 0, refused: 0 };
+  const oldest = preparedPluck<[number, number], number>(
+    database,
+    'SELECT createdMs FROM outbox WHERE id > ? AND id < ? ORDER BY id LIMIT 1',
+  );
   const oldestPendingMs = STREAMS.flatMap(
     (stream) => oldest.get(firstIdOf(stream), firstIdOf(stream + 1)) ?? [],
   ).toSorted((a, b) => a - b)[0];
-  const lastReceipt = database
-    .prepare<[], { appliedMs: number; hubTimeMs: number }>(
-      'SELECT appliedMs, hubTimeMs FROM receipt ORDER BY appliedMs DESC LIMIT 1',
-    )
-    .get();
+  const lastReceipt = prepared<[], { appliedMs: number; hubTimeMs: number }>(
+    database,
+    'SELECT appliedMs, hubTimeMs FROM receipt ORDER BY appliedMs DESC LIMIT 1',
+  ).get();
   return {
     outboxMessages: totals.messages,
     outboxBytes: totals.bytes,
@@ -82,15 +79,13 @@ export function readStatistics(database: Database, path: string, nowMs: number):
     bytesWrittenYesterday: bytesWrittenOn(database, nowMs - DAY_MS),
     epoch,
     ...(epochFacts !== undefined && { epochFacts }),
-    streams: database
-      .prepare<[number], StreamStatistics>(
-        'SELECT stream, lastSequence FROM stream_head WHERE epoch = ? ORDER BY stream',
-      )
-      .all(epoch),
+    streams: prepared<[number], StreamStatistics>(
+      database,
+      'SELECT stream, lastSequence FROM stream_head WHERE epoch = ? ORDER BY stream',
+    ).all(epoch),
     ...(lastReceipt !== undefined && { lastReceipt }),
     counters: Object.fromEntries(
-      database
-        .prepare<[], { name: string; value: number }>('SELECT name, value FROM counter')
+      prepared<[], { name: string; value: number }>(database, 'SELECT name, value FROM counter')
         .all()
         .map(({ name, value }) => [name, value]),
     ),
@@ -100,11 +95,10 @@ export function readStatistics(database: Database, path: string, nowMs: number):
 /** Each block holds the running total, so the first and the last one tell. */
 function observationsStored(database: Database): number {
   const end = (order: 'ASC' | 'DESC'): { count: number; total: number } | undefined =>
-    database
-      .prepare<[], { count: number; total: number }>(
-        `SELECT count, total FROM observation_block ORDER BY id ${order} LIMIT 1`,
-      )
-      .get();
+    prepared<[], { count: number; total: number }>(
+      database,
+      `SELECT count, total FROM observation_block ORDER BY id ${order} LIMIT 1`,
+    ).get();
   const first = end('ASC');
   const last = end('DESC');
   return first === undefined || last === undefined ? 0 : last.total - first.total + first.count;
@@ -112,7 +106,7 @@ function observationsStored(database: Database): number {
 
 /** Of tables that hold 10,000 rows at most. */
 function rowsOf(database: Database, table: 'detection' | 'evidence_block'): number {
-  return database.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0;
+  return preparedPluck<[], number>(database, `SELECT count(*) FROM ${table}`).get() ?? 0;
 }
 
 function sizeOf(path: string): number {

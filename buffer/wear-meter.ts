@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { schemaVersionOf } from './migrations.ts';
+import { preparedPluck } from './prepared.ts';
 
 export const DAY_MS = 86_400_000;
 const DAYS_KEPT = 31;
@@ -51,7 +52,7 @@ export class WearMeter {
 /** Bytes written on the UTC day of `wallMs`, as far as they are saved. */
 export function bytesWrittenOn(database: Database, wallMs: number): number {
   if (schemaVersionOf(database) < 2) return 0;
-  const saved = database.prepare<[number], number>('SELECT bytes FROM wear WHERE day = ?').pluck();
+  const saved = preparedPluck<[number], number>(database, 'SELECT bytes FROM wear WHERE day = ?');
   return saved.get(dayOf(wallMs)) ?? 0;
 }
 

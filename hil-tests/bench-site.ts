@@ -43,6 +43,8 @@ export interface BenchStatus {
 export interface SiteOptions {
   /** What `capture:` holds; the recorded plant unless given. */
   readonly capture?: string;
+  /** `site.sharing`; the program's default unless given. */
+  readonly sharing?: string;
   /** Further keys of `diagnostics:`. */
   readonly diagnostics?: string;
   /** Folder of agent.db; the site's own unless given. */
@@ -87,10 +89,10 @@ export class BenchSite {
     return site;
   }
 
-  #writeAgentConfig(brokerPort: number, { capture, diagnostics }: SiteOptions): void {
+  #writeAgentConfig(brokerPort: number, { capture, diagnostics, sharing }: SiteOptions): void {
     writeFileSync(
       this.agentConfig,
-      `site: { name: Bench waterworks, sector: water }
+      `site: { name: Bench waterworks, sector: water${sharing ? `, sharing: ${sharing}` : ''} }
 capture: { ${capture ?? `file: ${JSON.stringify(BENCH_CAPTURE)}`} }
 buffer: { path: ${JSON.stringify(this.agentDatabase)}, quotaMiB: 64 }
 uplink:
@@ -161,8 +163,11 @@ diagnostics:
     }
   }
 
-  startAgent(before: readonly string[] = []): BenchProcess {
-    return this.keep(startFieldtap(['run', '--config', this.agentConfig], { before }));
+  startAgent(
+    before: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): BenchProcess {
+    return this.keep(startFieldtap(['run', '--config', this.agentConfig], { before, env }));
   }
 
   startHub(): BenchProcess {

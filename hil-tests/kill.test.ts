@@ -79,7 +79,7 @@ async function reach(
 
 /** Two clients in a hurry, so that every moment has something under way. */
 async function startPlant(site: BenchSite): Promise<void> {
-  const server = site.keep(startDevice('modbus-server.ts', ['--units', '1,2']));
+  const server = site.keep(startDevice('modbus-server.ts', ['--port', '502', '--units', '1,2']));
   const port = String((await server.ready()).port);
   for (const role of ['hmi', 'historian']) {
     const words = ['--port', port, '--units', '1,2', '--interval-ms', '20', '--role', role];

@@ -19,6 +19,8 @@ import type { Advisory } from '../protocols/uplink/messages.ts';
 import { sealAdvisory } from '../protocols/uplink/open.ts';
 import type { Signer } from '../protocols/uplink/signature.ts';
 
+/** Below `keys`: one file for each revision that was published. */
+export const ADVISORIES_FOLDER = 'advisories';
 const HOUR_MS = 3_600_000;
 const byte = z.int().min(0).max(255);
 
@@ -124,6 +126,18 @@ export function readPublished(folder: string): PublishedAdvisory[] {
       return parsed.success ? [parsed.data] : [];
     })
     .sort((a, b) => b.issuedMs - a.issuedMs);
+}
+
+/** The signed bytes of the last revision of each that still holds, for sites without a link. */
+export function currentAdvisories(folder: string, nowMs: number): Uint8Array[] {
+  const latest = new Map<string, PublishedAdvisory>();
+  for (const each of readPublished(folder)) {
+    const known = latest.get(each.advisoryId);
+    if (known === undefined || each.revision > known.revision) latest.set(each.advisoryId, each);
+  }
+  return [...latest.values()]
+    .filter(({ expiresMs }) => expiresMs > nowMs)
+    .map(({ messageHex }) => Buffer.from(messageHex, 'hex'));
 }
 
 function invalid(path: string, problem: string): OperatorFault {

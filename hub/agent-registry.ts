@@ -15,11 +15,14 @@ import {
 } from '../protocols/uplink/signature.ts';
 import { writeShared } from './shared-file.ts';
 import type { AnnouncedKey } from './store.ts';
+import type { TableUse } from './table-use.ts';
 
 /** Agents kept in memory; the one read longest ago makes room. */
 export const AGENTS_CACHED_MAX = 50_000;
 /** A changed file counts after at most so long. */
 const FRESH_MS = 1000;
+/** For a key number that isn't in it: a flood of them costs 50 looks a second. */
+const FRESH_FOR_NEW_KEY_MS = 20;
 const FILE_BYTES_MAX = 64 * 1024;
 const FIRST_KEY_NUMBER = 1;
 
@@ -44,6 +47,14 @@ const agentSchema = z.strictObject({
   certificates: z
     .array(z.object({ serialHex: z.string().max(64), toMs: z.number() }))
     .max(64)
+    .optional(),
+  /** The last certificate that was renewed over the link, and for which key: given once more. */
+  renewed: z
+    .object({
+      keySha256: z.string().length(64),
+      certificate: z.string().max(16_384),
+      toMs: z.number(),
+    })
     .optional(),
   revoked: z.boolean().default(false),
   /** The first key alone; the agent goes on under a further one. */
@@ -77,6 +88,7 @@ export class AgentRegistry {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #entries = new Map<string, Entry>();
+  #evicted = 0;
 
   constructor(folder: string, clock: Clock, log: Log) {
     this.#folder = folder;
@@ -87,7 +99,15 @@ export class AgentRegistry {
   /** `keyId` comes from an unverified header; its spelling is checked before it names a file. */
   lookup(keyId: KeyId): AgentLookup {
     if (!isAgentId(keyId.signerId)) return UNKNOWN;
-    return this.#entry(keyId.signerId)?.keys.get(keyId.keyNumber) ?? UNKNOWN;
+    const known = this.#entry(keyId.signerId)?.keys.get(keyId.keyNumber);
+    if (known !== undefined) return known;
+    // It may have been announced a moment ago, to another worker or thread.
+    return this.#entry(keyId.signerId, FRESH_FOR_NEW_KEY_MS)?.keys.get(keyId.keyNumber) ?? UNKNOWN;
+  }
+
+  get use(): TableUse {
+    const { size: used } = this.#entries;
+    return { table: 'agents', used, max: AGENTS_CACHED_MAX, evicted: this.#evicted };
   }
 
   /** Also a revoked key: what is stored was good when it came. */
@@ -129,10 +149,10 @@ export class AgentRegistry {
     this.#entries.delete(agentId);
   }
 
-  #entry(agentId: string): Entry | undefined {
+  #entry(agentId: string, freshMs = FRESH_MS): Entry | undefined {
     const nowMs = this.#clock.monotonicMs();
     const cached = this.#entries.get(agentId);
-    if (cached !== undefined && nowMs - cached.checkedAtMs < FRESH_MS) return cached;
+    if (cached !== undefined && nowMs - cached.checkedAtMs < freshMs) return cached;
     const path = join(this.#folder, `${agentId}.json`);
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined || stat.size > FILE_BYTES_MAX) {
@@ -155,6 +175,7 @@ export class AgentRegistry {
     if (this.#entries.size < AGENTS_CACHED_MAX) return;
     const oldest = this.#entries.keys().next();
     if (!oldest.done) this.#entries.delete(oldest.value);
+    this.#evicted += 1;
   }
 
   /** A file that can't be used enrols nobody, and says so once for each change of it. */

@@ -152,10 +152,12 @@ export function writeReceipts(
   receipts: Iterable<Receipt>,
   signer: Signer,
   clock: Clock,
+  advisories: readonly Uint8Array[] = [],
 ): void {
   const writer = createWriter(path);
   writer.write({ kind: 'begins', writer: 'hub', writtenAtMs: clock.wallMs() });
   writer.write({ kind: 'key', key: keyOf('receipt', signer) });
+  for (const bytes of advisories) writer.write({ kind: 'advisory', bytes });
   for (const receipt of receipts) {
     writer.write({ kind: 'receipt', bytes: sealReceipt(signer, receipt) });
   }

@@ -23,7 +23,7 @@ const REVOKED_FILE = 'revoked-certificates.json';
 
 const DAY_MS = 86_400_000;
 const AUTHORITY_DAYS = 20 * 365;
-const CERTIFICATE_DAYS = 2 * 365;
+export const CERTIFICATE_DAYS = 2 * 365;
 /** A gateway's clock may be behind. */
 const BACKDATED_MS = DAY_MS;
 const REVOCATION_DAYS = 10 * 365;
@@ -85,6 +85,7 @@ export class CertificateAuthority {
     publicKey: KeyObject,
     use: 'server' | 'client',
     names: readonly string[] = [],
+    days = CERTIFICATE_DAYS,
   ): IssuedCertificate {
     const nowMs = this.#clock.wallMs();
     const certificate = makeCertificate(
@@ -94,7 +95,7 @@ export class CertificateAuthority {
         use,
         names,
         fromMs: nowMs - BACKDATED_MS,
-        toMs: nowMs + CERTIFICATE_DAYS * DAY_MS,
+        toMs: nowMs + days * DAY_MS,
         serial: this.#random.bytes(SERIAL_BYTES),
       },
       this.#name,

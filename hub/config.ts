@@ -19,6 +19,8 @@ const schema = z.strictObject({
       }),
       clientId: z.string().min(1).max(64).optional(),
       ca: z.string().optional(),
+      /** Certificates that broker.ca has withdrawn; then a withdrawn broker isn't believed. */
+      revocationList: z.string().optional(),
       certificate: z.string().optional(),
       key: z.string().optional(),
       username: z.string().max(256).optional(),
@@ -47,6 +49,8 @@ const schema = z.strictObject({
     .default({ path: '/var/lib/fieldtap-hub/hub.db' }),
   keys: z.string().default('/var/lib/fieldtap-hub/keys'),
   agents: z.string().default('/var/lib/fieldtap-hub/agents'),
+  /** How long a gateway's certificate holds; it asks for the next one 60 days before the end. */
+  certificateDays: z.int().min(1).max(3650).default(730),
   /** Threads that verify beside the one that stores; 0 verifies in that one. */
   verifyThreads: z.int().min(0).max(16).default(1),
   /** An agent from which nothing came for so long is a finding. */
@@ -109,13 +113,14 @@ function isSafe(value: string): boolean {
 }
 
 function withAbsolutePaths(config: HubConfig, folder: string): HubConfig {
-  const { ca, certificate, key, passwordFile, ...broker } = config.broker;
+  const { ca, certificate, key, passwordFile, revocationList, ...broker } = config.broker;
   const absolute = (path: string): string => resolve(folder, path);
   return {
     ...config,
     broker: {
       ...broker,
       ...(ca !== undefined && { ca: absolute(ca) }),
+      ...(revocationList !== undefined && { revocationList: absolute(revocationList) }),
       ...(certificate !== undefined && { certificate: absolute(certificate) }),
       ...(key !== undefined && { key: absolute(key) }),
       ...(passwordFile !== undefined && { passwordFile: absolute(passwordFile) }),

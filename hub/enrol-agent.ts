@@ -23,10 +23,9 @@ import { CertificateAuthority } from './certificate-authority.ts';
 import type { HubConfig } from './config.ts';
 import { EnrolmentCodes } from './enrolment-codes.ts';
 import { openReceiptSigner } from './receipt-key.ts';
+import { withCertificate } from './renewal-desk.ts';
 
 const CODES_FILE = 'enrolment-codes.json';
-/** Certificates remembered of one agent: what a revocation has to name. */
-const CERTIFICATES_KEPT_MAX = 32;
 const SHOWN_CHARACTERS = 64;
 
 export interface Enrolled {
@@ -78,9 +77,9 @@ export class Enrolment {
     const known = this.#known(agentId);
     const judged = this.#judge(request, known, options);
     if (request.replaces !== undefined) this.#replace(request, options);
-    const issued = this.authority.issue(agentId, asked.publicKey, 'client');
+    const { certificateDays } = this.#config;
+    const issued = this.authority.issue(agentId, asked.publicKey, 'client', [], certificateDays);
     const { serialHex, toMs } = issued;
-    const certificates = [...(known?.certificates ?? []), { serialHex, toMs }];
     const { siteName, sector } = judged.site;
     writeAgentFile(this.#config.agents, {
       revoked: false,
@@ -90,7 +89,7 @@ export class Enrolment {
       siteName,
       ...(sector !== undefined && { sector }),
       ...(request.replaces !== undefined && { replaces: request.replaces }),
-      certificates: certificates.slice(-CERTIFICATES_KEPT_MAX),
+      certificates: withCertificate(known, serialHex, toMs),
     });
     judged.used?.();
     const bundle = sealEnrolmentBundle(this.#receiptSigner, {

@@ -3,7 +3,7 @@
  * with a count, so that a flood of forgeries costs one row.
  */
 import type Database from 'better-sqlite3';
-import type { MessageKey } from './store.ts';
+import type { DroppedRange, MessageKey } from './store.ts';
 
 export type FindingKind = 'refused' | 'forked' | 'gap' | 'silent';
 
@@ -80,6 +80,8 @@ export class FindingsTable {
 }
 
 /** What is told of a hole that the agent itself has announced. */
-export function droppedText(from: number, to: number, messages: number): string {
-  return `${messages} of ${from} to ${to} dropped by the agent unreceipted, by its signed word`;
+export function droppedText({ reason, from, to, messages }: DroppedRange): string {
+  const what =
+    reason === 'tombstone' ? 'dropped by the agent unreceipted' : 'receipted, and lost by the hub';
+  return `${messages} of ${from} to ${to} ${what}, by its signed word`;
 }

@@ -42,6 +42,18 @@ test('restarts keep the hubEpoch, a restored backup does not', async () => {
   assert.deepEqual([next.isRestored, next.hubEpoch], [false, restored.hubEpoch]);
 });
 
+test('a backup from before an earlier restore does not bring its hubEpoch back', async () => {
+  const { hubEpoch: former } = await life(1);
+  const backup = readFileSync(path);
+  await life(2);
+  writeFileSync(path, backup);
+  const { hubEpoch: restored } = await life(5);
+  writeFileSync(path, backup);
+  const again = await life(9);
+  assert.equal(again.isRestored, true);
+  assert.ok(again.hubEpoch !== former && again.hubEpoch !== restored);
+});
+
 test('a second worker that notices later takes the new epoch of the first', async () => {
   const backup = readFileSync(path);
   const { hubEpoch } = await life(4);

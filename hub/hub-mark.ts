@@ -29,9 +29,11 @@ export class HubMark {
   async checkRestored(): Promise<boolean> {
     const mark = this.#read();
     const { hubEpoch } = this.#store;
-    // Another worker may have noticed first: then the epoch is another one already.
+    // Another epoch in the mark: the backup is from before an earlier restore, and what agents
+    // take for over must not go on; or another worker has noticed first, and its epoch is taken.
     const isRestored =
-      mark?.hubEpoch === hubEpoch && (await this.#store.commitsCount()) < mark.commitsCount;
+      mark !== undefined &&
+      (mark.hubEpoch !== hubEpoch || (await this.#store.commitsCount()) < mark.commitsCount);
     if (isRestored) await this.#store.beginHubEpoch(hubEpoch);
     await this.#write();
     return isRestored;

@@ -6,23 +6,25 @@ import type { Log } from '../agent/platform/log.ts';
 import type { Metric } from '../agent/platform/metrics.ts';
 import type { Random } from '../agent/platform/random.ts';
 import type { HubRequest, Receipt, ResendRange } from '../protocols/uplink/messages.ts';
-import { sealReceipt, sealRequest } from '../protocols/uplink/open.ts';
+import { sealReceipt, sealRenewedCertificate, sealRequest } from '../protocols/uplink/open.ts';
 import type { Signer } from '../protocols/uplink/signature.ts';
-import { receiptTopic, requestTopic } from '../protocols/uplink/topics.ts';
+import { certificateTopic, receiptTopic, requestTopic } from '../protocols/uplink/topics.ts';
 import { openAdvisorySigner } from './advisory-key.ts';
 import { AgentRegistry, listAgents } from './agent-registry.ts';
 import { Backoff } from './backoff.ts';
 import type { HubConfig } from './config.ts';
 import { HubMark } from './hub-mark.ts';
 import { Ingest, type IngestCounts } from './ingest.ts';
-import { Link } from './link.ts';
+import { type HubLink, Link, type LinkParts } from './link.ts';
 import { MetricsServer } from './metrics-server.ts';
-import { OpenHoles } from './open-holes.ts';
+import { holesIn, OpenHoles } from './open-holes.ts';
 import { openStore } from './open-store.ts';
 import { OpeningPool } from './opening-pool.ts';
 import { openReceiptSigner } from './receipt-key.ts';
 import { ReceiptQueue } from './receipt-queue.ts';
+import { RenewalDesk } from './renewal-desk.ts';
 import type { HubStore } from './store.ts';
+import { tableMetrics } from './table-use.ts';
 
 /** Counts in the log, silent agents and the mark, so often. */
 const CHORES_INTERVAL_MS = 60_000;
@@ -35,11 +37,15 @@ const DRAIN_MS_MAX = 300;
 const DRAIN_STEP_MS = 10;
 const CLOSE_MS_MAX = 200;
 const MARK_FILE = 'hub-mark.json';
+/** Epochs without a begin whose agent was given all receipts once; then they are forgotten. */
+const EPOCHS_REISSUED_MAX = 10_000;
 
 export interface HubSurroundings {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Another link than MQTT: the simulation's (bench/simulation). */
+  readonly openLink?: (parts: LinkParts) => HubLink;
 }
 
 export class Hub {
@@ -50,17 +56,21 @@ export class Hub {
   readonly #mark: HubMark;
   readonly #signer: Signer;
   readonly #receipts = new ReceiptQueue();
+  readonly #registry: AgentRegistry;
   readonly #pool: OpeningPool;
   readonly #ingest: Ingest;
-  readonly #link: Link;
+  readonly #link: HubLink;
   readonly #holes = new OpenHoles();
+  readonly #reissued = new Set<string>();
+  #requestSerial = 0;
+  readonly #renewals: RenewalDesk;
   #metrics: MetricsServer | undefined;
   readonly #cancelChores = new Set<() => void>();
   #countsShown = '';
   #silentAgents = 0;
 
   private constructor(config: HubConfig, store: HubStore, around: HubSurroundings) {
-    const { clock, random, log } = around;
+    const { clock, random, log, openLink = (parts) => new Link(parts) } = around;
     this.#config = config;
     this.#clock = clock;
     this.#log = log;
@@ -71,6 +81,8 @@ export class Hub {
     openAdvisorySigner(config.keys, this.#signer.signerId);
     mkdirSync(config.agents, { recursive: true });
     const registry = new AgentRegistry(config.agents, clock, log);
+    this.#registry = registry;
+    this.#renewals = new RenewalDesk(config, clock, random, log);
     this.#pool = new OpeningPool(registry, config.agents, config.verifyThreads, log);
     this.#ingest = new Ingest({
       store,
@@ -78,22 +90,24 @@ export class Hub {
       clock,
       log,
       publishReceipt: (receipt) => this.#publish(receipt),
+      renew: (agentId, asked) => this.#renew(agentId, asked),
       open: (messages) => this.#pool.open(messages),
     });
-    this.#link = new Link({
+    this.#link = openLink({
       broker: config.broker,
       clientId: config.broker.clientId ?? `hub-${Buffer.from(random.bytes(6)).toString('hex')}`,
       clock,
       backoff: new Backoff(random),
       log,
       receipts: this.#receipts,
+      ownTopic: receiptTopic(this.#signer.signerId),
       onMessage: (topic, bytes) => this.#ingest.receive(topic, bytes),
     });
   }
 
   /** Throws OperatorFault for what keeps the hub from starting. */
   static async open(config: HubConfig, around: HubSurroundings): Promise<Hub> {
-    const store = await openStore(config.database);
+    const store = await openStore(config.database, around.random);
     try {
       const hub = new Hub(config, store, around);
       await hub.#checkRestored();
@@ -147,18 +161,33 @@ export class Hub {
       isRetained: true,
     });
     const missing = this.#holes.due(receipt, this.#clock.monotonicMs());
-    if (missing !== undefined) this.#requestAgain(receipt, missing);
+    if (missing === undefined) return;
+    this.#requestAgain(receipt, missing);
+    if (missing.from === 1) this.#reissueOnce(receipt);
+  }
+
+  /**
+   * Not even the epoch's begin is here: the database is from before it. Streams of it that have
+   * nothing more to say would never be missed; their receipts tell the agent that they are gone.
+   */
+  #reissueOnce({ agentId, epoch }: Receipt): void {
+    const name = `${agentId}/${epoch}`;
+    if (this.#reissued.has(name)) return;
+    if (this.#reissued.size >= EPOCHS_REISSUED_MAX) this.#reissued.clear();
+    this.#reissued.add(name);
+    this.#ingest.reissue([agentId]);
   }
 
   /** The agent sends what it still has, and says by a signed statement what it has not. */
-  #requestAgain({ agentId, hubEpoch, hubTimeMs }: Receipt, missing: ResendRange): void {
+  #requestAgain(receipt: Receipt, missing: ResendRange): void {
+    const { agentId, hubEpoch, hubTimeMs } = receipt;
     const request: HubRequest = {
       kind: 'request',
       agentId,
-      requestSerial: Math.max(1, hubTimeMs),
+      requestSerial: this.#nextRequestSerial(hubTimeMs),
       hubEpoch,
       hubTimeMs,
-      resend: [missing],
+      resend: holesIn(receipt),
       evidence: [],
     };
     this.#receipts.put({
@@ -166,6 +195,27 @@ export class Hub {
       topic: requestTopic(agentId),
       bytes: sealRequest(this.#signer, request),
       isRetained: false,
+    });
+  }
+
+  /** Two requests of one millisecond, or a clock set back: an agent ignores what doesn't rise. */
+  #nextRequestSerial(hubTimeMs: number): number {
+    this.#requestSerial = Math.max(this.#requestSerial + 1, hubTimeMs);
+    return this.#requestSerial;
+  }
+
+  /** Retained: an agent that is away finds it when it is back. */
+  #renew(agentId: string, certificateRequest: Uint8Array): void {
+    const certificate = this.#renewals.answer(agentId, certificateRequest);
+    if (certificate === undefined) return;
+    const { hubEpoch } = this.#store;
+    const hubTimeMs = this.#clock.wallMs();
+    const answer = { kind: 'certificate', agentId, hubEpoch, hubTimeMs, certificate } as const;
+    this.#receipts.put({
+      name: `${agentId}/certificate`,
+      topic: certificateTopic(agentId),
+      bytes: sealRenewedCertificate(this.#signer, answer),
+      isRetained: true,
     });
   }
 
@@ -232,6 +282,12 @@ export class Hub {
         help: '1 while the broker is connected and the subscription granted',
         value: this.#link.isUp ? 1 : 0,
       },
+      ...tableMetrics([
+        ...this.#ingest.tables,
+        this.#receipts.use,
+        this.#holes.use,
+        this.#registry.use,
+      ]),
     ];
   }
 }

@@ -250,11 +250,12 @@ test('a birth brings the receipts of every stream again, at most once a second',
   for (let turn = 0; turn < 3; turn++)
     await hub.ingest.receive(statusTopic(agentId), encodeStatus('birth'));
   await hub.ingest.flush();
-  assert.deepEqual(hub.receipts.map(({ stream }) => stream).sort(), [1, 2]);
+  // Stream 3 too, of which nothing is stored: a backup may have lost all that there was.
+  assert.deepEqual(hub.receipts.map(({ stream }) => stream).sort(), [1, 2, 3]);
   await hub.ingest.receive(statusTopic(agentId), encodeStatus('gone'));
   await hub.ingest.receive(statusTopic(stranger.signerId), encodeStatus('birth'));
   await hub.ingest.flush();
-  assert.equal(hub.receipts.length, 2);
+  assert.equal(hub.receipts.length, 3);
 });
 
 test('a restart keeps hubEpoch and serial, and a lost receipt comes again', async () => {

@@ -10,8 +10,10 @@ import type { Receipt } from '../protocols/uplink/messages.ts';
 import { decodeStatus, STATUS_BIRTH } from '../protocols/uplink/status.ts';
 import { parseTopic } from '../protocols/uplink/topics.ts';
 import type { AgentRegistry } from './agent-registry.ts';
+import { BirthLimit } from './birth-limit.ts';
 import { type Delivered, type OpenedEntry, openDelivered } from './open-message.ts';
 import type { BatchEntry, BirthEntry, HubStore, MessageKey } from './store.ts';
+import type { TableUse } from './table-use.ts';
 
 /** Messages of one transaction. */
 export const BATCH_MESSAGES_MAX = 256;
@@ -19,9 +21,6 @@ export const BATCH_MESSAGES_MAX = 256;
 const BATCH_DELAY_MS = 20;
 /** Messages taken from the broker and not yet committed; then the link is told to wait. */
 export const WAITING_MESSAGES_MAX = 4 * BATCH_MESSAGES_MAX;
-/** A birth is unsigned: it brings an agent's receipts again at most so often. */
-const BIRTH_INTERVAL_MS = 1000;
-const BIRTHS_REMEMBERED_MAX = 10_000;
 const TOPIC_SHOWN_MAX = 96;
 const LOG_WINDOW_MS = 10_000;
 const LOG_LINES_PER_WINDOW_MAX = 50;
@@ -44,6 +43,8 @@ export interface IngestParts {
   readonly log: Log;
   /** Called after the commit; must not throw. */
   readonly publishReceipt: (receipt: Receipt) => void;
+  /** A stored message asks for a certificate; called after the commit, must not throw. */
+  readonly renew?: (agentId: string, certificateRequest: Uint8Array) => void;
   /** Threads that verify (opening-pool.ts); without them this thread does. Must not reject. */
   readonly open?: (messages: readonly Delivered[]) => Promise<readonly OpenedEntry[]>;
 }
@@ -63,7 +64,7 @@ export class Ingest {
   #cancelTimer: (() => void) | undefined;
   #committing: Promise<void> | undefined;
   #whenRoom: (() => void)[] = [];
-  readonly #births = new Map<string, number>();
+  readonly #births = new BirthLimit();
   #logWindowStartMs = 0;
   #logLines = 0;
 
@@ -79,6 +80,12 @@ export class Ingest {
     else if (entry !== undefined) this.#startTimer();
     if (this.#waiting.length < WAITING_MESSAGES_MAX) return;
     await new Promise<void>((resolve) => this.#whenRoom.push(resolve));
+  }
+
+  get tables(): readonly TableUse[] {
+    const { length: used } = this.#waiting;
+    const waiting = { table: 'messagesWaiting', used, max: WAITING_MESSAGES_MAX, evicted: 0 };
+    return [waiting, this.#births.use];
   }
 
   /** Brings the receipts of all these agents again, as their births would. */
@@ -146,8 +153,10 @@ export class Ingest {
       this.counts.duplicates += result.duplicates;
       this.counts.forked += result.forked;
       for (const entry of batch) {
-        if (entry.kind !== 'verified' || entry.newKey === undefined) continue;
-        this.#parts.registry.addKey(entry.agentId, entry.newKey);
+        if (entry.kind !== 'verified') continue;
+        const { agentId, newKey, certificateRequest } = entry;
+        if (newKey !== undefined) this.#parts.registry.addKey(agentId, newKey);
+        if (certificateRequest !== undefined) this.#parts.renew?.(agentId, certificateRequest);
       }
       for (const receipt of result.receipts) publishReceipt(receipt);
       if (result.forked > 0) log.warn({ forked: result.forked }, 'HUB_MESSAGES_FORKED');
@@ -191,11 +200,7 @@ export class Ingest {
   #birth(agentId: string, bytes: Uint8Array): BirthEntry | undefined {
     if (decodeStatus(bytes) !== STATUS_BIRTH) return undefined;
     if (!this.#parts.registry.isEnrolled(agentId)) return undefined;
-    const nowMs = this.#parts.clock.monotonicMs();
-    const lastMs = this.#births.get(agentId);
-    if (lastMs !== undefined && nowMs - lastMs < BIRTH_INTERVAL_MS) return undefined;
-    if (this.#births.size >= BIRTHS_REMEMBERED_MAX) this.#births.clear();
-    this.#births.set(agentId, nowMs);
+    if (!this.#births.isDue(agentId, this.#parts.clock.monotonicMs())) return undefined;
     this.counts.births += 1;
     return { kind: 'birth', agentId };
   }

@@ -3,6 +3,7 @@
  * or a fork. Pure, and in the order of the batch, so that one message of it can be the next one's
  * predecessor.
  */
+import { STREAMS } from '../protocols/uplink/topics.ts';
 import type { StoredSequence } from './received-ranges.ts';
 import type { BatchEntry, MessageKey, RefusedMessageEntry, VerifiedMessage } from './store.ts';
 
@@ -67,8 +68,8 @@ export function judgeBatch(
     fresh.push(entry);
     stream.fresh.push(entry);
     const { tombstone } = entry;
-    if (tombstone === undefined || tombstone.epochOf === entry.epoch) continue;
-    touch(touched, { ...entry, epoch: tombstone.epochOf });
+    if (tombstone === undefined) continue;
+    touch(touched, { ...entry, epoch: tombstone.epochOf, stream: tombstone.streamOf });
   }
   return { fresh, refused, touched, duplicates, forked };
 }
@@ -82,6 +83,47 @@ export function touch(touched: Map<string, TouchedStream>, place: StreamPlace): 
   const made: TouchedStream = { place: { agentId, epoch, stream }, fresh: [], received: [] };
   touched.set(name, made);
   return made;
+}
+
+/**
+ * All streams of the epochs of these. An agent may have receipts for a stream of which nothing is
+ * stored: the database came back from a backup, and only that stream's receipt tells it. Those of
+ * which something is stored come last, because the last receipt stays at the broker.
+ */
+export function wholeEpochs(places: readonly StreamPlace[]): readonly StreamPlace[] {
+  const known = new Set(places.map(streamName));
+  const siblings = places
+    .flatMap((place) => STREAMS.map((stream) => ({ ...place, stream })))
+    .filter((place) => !known.has(streamName(place)));
+  return [...siblings, ...places];
+}
+
+/** Sequences from `from` to `to` of one stream, of which a batch has some. */
+export interface Stretch {
+  readonly place: StreamPlace;
+  readonly from: number;
+  to: number;
+}
+
+/** Nearer than this to a stretch, a sequence is looked up with it. */
+const STRETCH_GAP_MAX = 16;
+
+/** Where a batch lies, in few stretches: an agent's messages come nearly in their order. */
+export function stretchesOf(messages: readonly VerifiedMessage[]): readonly Stretch[] {
+  const stretches: Stretch[] = [];
+  const last = new Map<string, Stretch>();
+  for (const message of messages.toSorted((a, b) => a.sequence - b.sequence)) {
+    const name = streamName(message);
+    const before = last.get(name);
+    if (before !== undefined && message.sequence - before.to <= STRETCH_GAP_MAX) {
+      before.to = message.sequence;
+      continue;
+    }
+    const stretch = { place: message, from: message.sequence, to: message.sequence };
+    stretches.push(stretch);
+    last.set(name, stretch);
+  }
+  return stretches;
 }
 
 export function streamName({ agentId, epoch, stream }: StreamPlace): string {

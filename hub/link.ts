@@ -13,6 +13,7 @@ import { OperatorFault } from '../agent/platform/operator-fault.ts';
 import { SHARED_UPLINK_FILTER, UPLINK_FILTER } from '../protocols/uplink/topics.ts';
 import type { Backoff } from './backoff.ts';
 import type { HubConfig } from './config.ts';
+import { linkReason } from './link-reason.ts';
 import type { OutgoingReceipt, ReceiptQueue } from './receipt-queue.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -23,6 +24,9 @@ const RECEIVE_MAXIMUM = 256;
 const PACKET_BYTES_MAX = 256 * 1024;
 const RECEIVE_MAXIMUM_DEFAULT = 65_535;
 const END_TIMEOUT_MS = 700;
+/** MQTT 5 section 2.4: reason codes from here on are failures. */
+const REFUSED = 0x80;
+const OWN_MESSAGE = { bytes: new Uint8Array(0), isRetained: false } as const;
 
 export interface LinkParts {
   readonly broker: HubConfig['broker'];
@@ -31,11 +35,24 @@ export interface LinkParts {
   readonly backoff: Backoff;
   readonly log: Log;
   readonly receipts: ReceiptQueue;
+  /** One that this hub has to be allowed to write, and that nobody reads. */
+  readonly ownTopic: string;
   /** Resolves when the next message may be read. */
   readonly onMessage: (topic: string, bytes: Uint8Array) => Promise<void>;
 }
 
-export class Link {
+/** What a hub worker needs of its link. */
+export interface HubLink {
+  /** Connected, and the subscription granted. */
+  readonly isUp: boolean;
+  start(): void;
+  /** No message is taken from here on; receipts still leave. */
+  stopTaking(): void;
+  /** Ends within a second: politely when the broker answers, otherwise not. */
+  stop(): Promise<void>;
+}
+
+export class Link implements HubLink {
   readonly #parts: LinkParts;
   readonly #options: IClientOptions;
   #client: MqttClient | undefined;
@@ -43,6 +60,7 @@ export class Link {
   #isStopped = false;
   #isTaking = true;
   #isUp = false;
+  #refusedBy: MqttClient | undefined;
 
   /** Throws OperatorFault when the files of TLS can't be read. */
   constructor(parts: LinkParts) {
@@ -72,7 +90,8 @@ export class Link {
     };
     client.on('connect', (connack) => this.#connected(client, connack));
     client.on('error', (error) => {
-      log.warn({ broker: broker.url, cause: error.message }, 'HUB_LINK_ERROR');
+      const why = { cause: error.message, ...linkReason(error) };
+      log.warn({ broker: broker.url, ...why }, 'HUB_LINK_ERROR');
     });
     client.on('close', () => {
       if (this.#client !== client) return;
@@ -116,7 +135,7 @@ export class Link {
     const isShared = connack.properties?.sharedSubscriptionAvailable !== false;
     const filter = isShared ? SHARED_UPLINK_FILTER : UPLINK_FILTER;
     client.subscribe(filter, { qos: 1 }, (error, granted) => {
-      const refusedCode = granted?.find(({ qos }) => qos >= 0x80)?.qos;
+      const refusedCode = granted?.find(({ qos }) => qos >= REFUSED)?.qos;
       if (error || refusedCode !== undefined) {
         log.error(
           { filter, code: refusedCode, cause: error?.message },
@@ -128,17 +147,31 @@ export class Link {
       this.#isUp = true;
       this.#parts.backoff.reset();
       log.info({ broker: broker.url, filter }, 'HUB_LINK_UP');
+      // mosquitto grants every subscription, and then delivers what the name may read: nothing.
+      this.#publish(client, { name: '', ...OWN_MESSAGE, topic: this.#parts.ownTopic }, () => {});
       receipts.linkUp(
-        (receipt, done) => publish(client, receipt, done),
+        (receipt, done) => this.#publish(client, receipt, done),
         connack.properties?.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT,
       );
     });
   }
-}
 
-function publish(client: MqttClient, receipt: OutgoingReceipt, done: () => void): void {
-  const bytes = Buffer.from(receipt.bytes);
-  client.publish(receipt.topic, bytes, { qos: 1, retain: receipt.isRetained }, () => done());
+  #publish(client: MqttClient, receipt: OutgoingReceipt, done: () => void): void {
+    const { topic, isRetained } = receipt;
+    const bytes = Buffer.from(receipt.bytes);
+    client.publish(topic, bytes, { qos: 1, retain: isRetained }, (error) => {
+      const code = error && 'code' in error ? Number(error.code) : 0;
+      if (code >= REFUSED && this.#refusedBy !== client) {
+        // Once a link: every further one would say the same.
+        this.#refusedBy = client;
+        this.#parts.log.error(
+          { topic, code, cause: error?.message },
+          'HUB_PUBLISH_REFUSED: allow this client to write ft/v1/+/dn/# at the broker',
+        );
+      }
+      done();
+    });
+  }
 }
 
 function clientOptions({ broker, clientId }: LinkParts): IClientOptions {
@@ -164,6 +197,9 @@ export function brokerOptions(broker: HubConfig['broker']): IClientOptions {
       password: read(broker.passwordFile, 'passwordFile').toString('utf8').trim(),
     }),
     ...(broker.ca !== undefined && { ca: read(broker.ca, 'ca') }),
+    ...(broker.revocationList !== undefined && {
+      crl: read(broker.revocationList, 'revocationList'),
+    }),
     ...(broker.certificate !== undefined && { cert: read(broker.certificate, 'certificate') }),
     ...(broker.key !== undefined && { key: read(broker.key, 'key') }),
   };

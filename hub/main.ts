@@ -5,7 +5,13 @@
 import { Command, CommanderError } from 'commander';
 import { OperatorFault } from '../agent/platform/operator-fault.ts';
 import { escapeText } from '../agent/platform/wire-text.ts';
-import { addArchive, addAuthority, addReading, type ExitWith } from './commands/hub-cli.ts';
+import {
+  addArchive,
+  addAsking,
+  addAuthority,
+  addReading,
+  type ExitWith,
+} from './commands/hub-cli.ts';
 import { DEFAULT_CONFIG_PATH } from './config.ts';
 import { HUB_VERSION } from './version.ts';
 
@@ -82,6 +88,7 @@ function describeProgram(exitWith: ExitWith): Command {
     });
   addAuthority(program, exitWith);
   addReading(program, exitWith);
+  addAsking(program, exitWith);
   addArchive(program, exitWith);
   return program;
 }

@@ -11,11 +11,13 @@ import {
   sealAdvisory,
   sealAgentMessage,
   sealReceipt,
+  sealRenewedCertificate,
   sealRequest,
 } from '../protocols/uplink/open.ts';
 import type { Signer } from '../protocols/uplink/signature.ts';
 import {
   advisoryTopic,
+  certificateTopic,
   receiptTopic,
   requestTopic,
   streamTopic,
@@ -31,6 +33,7 @@ import { jsonOf, type TestVector } from './test-vector.ts';
 import {
   ADVISORY_CASES,
   ALERT_CASES,
+  CERTIFICATE_CASES,
   LOSS_CASES,
   RECEIPT_CASES,
   REQUEST_CASES,
@@ -46,6 +49,7 @@ write('alert.json', ALERT_CASES.map(validVector));
 write('receipt.json', RECEIPT_CASES.map(validVector));
 write('loss.json', LOSS_CASES.map(validVector));
 write('request.json', REQUEST_CASES.map(validVector));
+write('certificate.json', CERTIFICATE_CASES.map(validVector));
 write('advisory.json', ADVISORY_CASES.map(validVector));
 write('invalid-signature.json', SIGNATURE_CASES.map(invalidVector));
 write('invalid-encoding.json', ENCODING_CASES.map(invalidVector));
@@ -74,6 +78,10 @@ function sealed(
       return { topic: receiptTopic(message.agentId), bytes: sealReceipt(signer, message) };
     case 'request':
       return { topic: requestTopic(message.agentId), bytes: sealRequest(signer, message) };
+    case 'certificate': {
+      const bytes = sealRenewedCertificate(signer, message);
+      return { topic: certificateTopic(message.agentId), bytes };
+    }
     case 'advisory':
       return { topic: advisoryTopic(message.sector), bytes: sealAdvisory(signer, message) };
     default: {

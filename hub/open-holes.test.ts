@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Receipt } from '../protocols/uplink/messages.ts';
-import { HOLE_PATIENCE_MS, OpenHoles, REQUEST_INTERVAL_MS } from './open-holes.ts';
+import { HOLE_PATIENCE_MS, holesIn, OpenHoles, REQUEST_INTERVAL_MS } from './open-holes.ts';
 
 const hash = new Uint8Array(32);
 
@@ -39,4 +39,16 @@ test('a hole that closes or moves begins anew', () => {
   holes.due(receipt(12), 1);
   assert.equal(holes.due(receipt(3, 9), HOLE_PATIENCE_MS + 1), undefined);
   assert.equal(holes.due(receipt(5, 9), 2 * HOLE_PATIENCE_MS + 2), undefined);
+});
+
+test('a hole above one that stays is asked for as well', () => {
+  const range = (from: number, to: number) => ({ from, to, lastSha256: hash });
+  const place = { epoch: 1, stream: 2 } as const;
+  const shown = { ...receipt(3), have: [range(5, 6), range(9, 9)] };
+  assert.deepEqual(holesIn(shown), [
+    { ...place, from: 4, to: 4 },
+    { ...place, from: 7, to: 8 },
+  ]);
+  const many = { ...receipt(3), have: Array.from({ length: 32 }, (_, at) => range(5 + 2 * at, 5)) };
+  assert.deepEqual(holesIn(many), [{ ...place, from: 4, to: 4 }]);
 });

@@ -3,13 +3,16 @@
  * still missing then is asked for, again and again but not often.
  */
 import type { Receipt, ResendRange } from '../protocols/uplink/messages.ts';
+import { RECEIPT_RANGES_MAX } from '../protocols/uplink/receipt.ts';
+import { REQUEST_RANGES_MAX } from '../protocols/uplink/request.ts';
+import type { TableUse } from './table-use.ts';
 
 /** A younger hole closes by itself. */
 export const HOLE_PATIENCE_MS = 5_000;
 /** Between two requests for one stream. */
 export const REQUEST_INTERVAL_MS = 30_000;
 /** Streams with a hole that are watched; further ones are asked for when others have closed. */
-const STREAMS_MAX = 10_000;
+export const STREAMS_MAX = 10_000;
 
 interface Hole {
   readonly from: number;
@@ -19,6 +22,12 @@ interface Hole {
 
 export class OpenHoles {
   readonly #holes = new Map<string, Hole>();
+  #refused = 0;
+
+  get use(): TableUse {
+    const { size: used } = this.#holes;
+    return { table: 'openHoles', used, max: STREAMS_MAX, evicted: this.#refused };
+  }
 
   /** What to ask for now, if anything; to be told every receipt. */
   due(receipt: Receipt, nowMs: number): ResendRange | undefined {
@@ -32,7 +41,10 @@ export class OpenHoles {
     const from = cumulative + 1;
     const known = this.#holes.get(name);
     if (known === undefined || known.from !== from) {
-      if (known === undefined && this.#holes.size >= STREAMS_MAX) return undefined;
+      if (known === undefined && this.#holes.size >= STREAMS_MAX) {
+        this.#refused += 1;
+        return undefined;
+      }
       this.#holes.set(name, { from, sinceMs: nowMs, askedMs: undefined });
       return undefined;
     }
@@ -43,4 +55,17 @@ export class OpenHoles {
     known.askedMs = nowMs;
     return { epoch, stream, from, to: beyond.from - 1 };
   }
+}
+
+/**
+ * Every hole that a receipt shows, the first one first: one that stays for ever (the agent has said
+ * that it is gone) must not hide those above it. Where more ranges are stored than a receipt can
+ * tell, only the first is certain.
+ */
+export function holesIn({ epoch, stream, cumulative, have }: Receipt): readonly ResendRange[] {
+  const told = have.length < RECEIPT_RANGES_MAX ? have : have.slice(0, 1);
+  return told
+    .map(({ from }, at) => ({ from: (told[at - 1]?.to ?? cumulative) + 1, to: from - 1 }))
+    .slice(0, REQUEST_RANGES_MAX)
+    .map((range) => ({ epoch, stream, ...range }));
 }

@@ -2,12 +2,19 @@
  * From delivered bytes to a batch entry: verify, decode, hold against the topic. Pure but for the
  * registry's files, so that it runs beside the storing thread or in it.
  */
+import type { Statement } from '../protocols/uplink/messages.ts';
 import { type OpenedAgentMessage, openAgentMessage } from '../protocols/uplink/open.ts';
 import type { Refusal } from '../protocols/uplink/refusal.ts';
 import type { KeyId, VerificationKey } from '../protocols/uplink/signature.ts';
 import { parseTopic } from '../protocols/uplink/topics.ts';
 import type { AgentRegistry } from './agent-registry.ts';
-import type { FindingEntry, MessageKey, RefusedMessageEntry, VerifiedMessage } from './store.ts';
+import type {
+  DroppedRange,
+  FindingEntry,
+  MessageKey,
+  RefusedMessageEntry,
+  VerifiedMessage,
+} from './store.ts';
 
 export interface Delivered {
   /** As the broker delivered it; undefined from an archive, where what was signed counts. */
@@ -58,12 +65,27 @@ function verified({ message, sha256 }: OpenedAgentMessage, bytes: Uint8Array): V
 /** What a stored message changes beyond its own row. */
 function consequence(
   message: OpenedAgentMessage['message'],
-): Pick<VerifiedMessage, 'newKey' | 'tombstone'> {
+): Pick<VerifiedMessage, 'newKey' | 'tombstone' | 'certificateRequest'> {
   if (message.kind === 'keyRotation') {
     const { newKeyNumber: keyNumber, newAlgorithm: algorithm, newPublicKey } = message;
     return { newKey: { keyNumber, algorithm, publicKey: newPublicKey } };
   }
+  if (message.kind === 'renewalRequest') {
+    return { certificateRequest: message.certificateRequest };
+  }
+  if (message.kind === 'statement') {
+    const lost = lostRange(message);
+    return lost === undefined ? {} : { tombstone: lost };
+  }
   if (message.kind !== 'tombstone') return {};
-  const { epochOf, from, to, messages } = message;
-  return { tombstone: { epochOf, from, to, messages } };
+  const { epochOf, stream: streamOf, from, to, messages } = message;
+  return { tombstone: { reason: 'tombstone', epochOf, streamOf, from, to, messages } };
+}
+
+/** Only where each of the range is gone; the agent tells many short ranges together. */
+function lostRange(statement: Statement): DroppedRange | undefined {
+  const { code, epochOf, streamOf, from, to, count } = statement;
+  if (code !== 'hubLost' || epochOf === undefined || streamOf === undefined) return undefined;
+  if (from === undefined || to === undefined || count !== to - from + 1) return undefined;
+  return { reason: 'hubLost', epochOf, streamOf, from, to, messages: count };
 }

@@ -2,12 +2,16 @@
  * Threads that verify and decode while the main one stores. A thread that dies is started again and
  * its messages are opened here: hostile bytes must never cost a message of somebody else.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import type { Log } from '../agent/platform/log.ts';
 import { startWorker } from '../agent/platform/program-files.ts';
 import type { AgentRegistry } from './agent-registry.ts';
 import { type Delivered, type OpenedEntry, openDelivered } from './open-message.ts';
-import type { OpeningAnswer, OpeningJob } from './opening-thread.ts';
+import { type OpeningAnswer, packJob, unpackAnswer } from './opening-wire.ts';
+
+/** Opened in one go where no thread does it: a few milliseconds, then the database may answer. */
+const SLICE_MESSAGES = 16;
 
 interface Job {
   readonly messages: readonly Delivered[];
@@ -38,11 +42,12 @@ export class OpeningPool {
   /** One entry a message, in their order. Never rejects. */
   open(messages: readonly Delivered[]): Promise<readonly OpenedEntry[]> {
     const thread = this.#idlest();
-    if (thread === undefined || this.#isClosed) return Promise.resolve(this.#openHere(messages));
+    if (thread === undefined || this.#isClosed) return this.#openHere(messages);
     return new Promise((resolve) => {
       const jobNumber = ++this.#jobNumber;
       thread.jobs.set(jobNumber, { messages, resolve });
-      thread.worker.postMessage({ jobNumber, messages } satisfies OpeningJob);
+      const job = packJob(jobNumber, messages);
+      thread.worker.postMessage(job, [job.bytes.buffer]);
     });
   }
 
@@ -51,8 +56,13 @@ export class OpeningPool {
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
   }
 
-  #openHere(messages: readonly Delivered[]): readonly OpenedEntry[] {
-    return messages.map((message) => openDelivered(message, this.#registry));
+  async #openHere(messages: readonly Delivered[]): Promise<readonly OpenedEntry[]> {
+    const entries: OpenedEntry[] = [];
+    for (const message of messages) {
+      if (entries.length % SLICE_MESSAGES === SLICE_MESSAGES - 1) await turn();
+      entries.push(openDelivered(message, this.#registry));
+    }
+    return entries;
   }
 
   #idlest(): Thread | undefined {
@@ -67,10 +77,10 @@ export class OpeningPool {
       workerData: this.#agentsFolder,
     });
     const thread: Thread = { worker, jobs: new Map() };
-    worker.on('message', ({ jobNumber, entries }: OpeningAnswer) => {
-      const job = thread.jobs.get(jobNumber);
-      thread.jobs.delete(jobNumber);
-      job?.resolve(entries);
+    worker.on('message', (answer: OpeningAnswer) => {
+      const job = thread.jobs.get(answer.jobNumber);
+      thread.jobs.delete(answer.jobNumber);
+      job?.resolve(unpackAnswer(answer, job.messages));
     });
     worker.on('error', (error) => {
       this.#log.error({ cause: error.message }, 'HUB_VERIFY_THREAD_DIED: it is started again');
@@ -78,7 +88,9 @@ export class OpeningPool {
     worker.once('exit', () => {
       const at = this.#threads.indexOf(thread);
       if (at >= 0 && !this.#isClosed) this.#threads[at] = this.#startThread();
-      for (const { messages, resolve } of thread.jobs.values()) resolve(this.#openHere(messages));
+      for (const { messages, resolve } of thread.jobs.values()) {
+        this.#openHere(messages).then(resolve);
+      }
     });
     return thread;
   }

@@ -10,7 +10,13 @@ import {
   streamStatusOf,
 } from './hub-status.ts';
 import { openPostgres } from './postgres-store.ts';
-import { type AgentActivity, type HubReader, PAGE_MESSAGES, type StoredMessage } from './reader.ts';
+import {
+  type AgentActivity,
+  EVIDENCE_MESSAGES_MAX,
+  type HubReader,
+  PAGE_MESSAGES,
+  type StoredMessage,
+} from './reader.ts';
 
 const COLUMNS = '"agentId", epoch, stream, sequence, kind, "receivedAtMs", bytes';
 
@@ -92,6 +98,16 @@ export class PostgresReader implements HubReader {
       `SELECT ${COLUMNS} FROM message_body WHERE stream = 1 AND "receivedAtMs" >= $1
        ORDER BY "receivedAtMs", "agentId", epoch, sequence LIMIT $2`,
       [sinceMs, messagesMax],
+    );
+    return found.rows;
+  }
+
+  async evidence(agentId: string, sinceMs: number): Promise<readonly StoredMessage[]> {
+    const found = await this.#client.query<StoredMessage>(
+      `SELECT ${COLUMNS} FROM stream_state JOIN message_body USING ("agentId", epoch, stream)
+       WHERE "agentId" = $1 AND stream = 3 AND "receivedAtMs" >= $2
+       ORDER BY "receivedAtMs" DESC, sequence DESC LIMIT ${EVIDENCE_MESSAGES_MAX}`,
+      [agentId, sinceMs],
     );
     return found.rows;
   }

@@ -66,7 +66,8 @@ export class PostgresReceipts {
       const ranges = extendRanges(known, fresh, tombstones.get(name));
       const { cumulative, cumulativeSha256, have } = ranges;
       kept.push(ranges);
-      if (cumulative > known.cumulative) {
+      // Only a stream with ranges beyond a hole has an open gap.
+      if (known.have.length > 0 && cumulative > known.cumulative) {
         await this.#findings.closeGaps(place, cumulative, this.#nowMs);
       }
       if (have.length > 0) {

@@ -11,6 +11,7 @@ import {
   messageName,
   type StreamPlace,
   touch,
+  wholeEpochs,
 } from './judge-batch.ts';
 import { PostgresFindings } from './postgres-findings.ts';
 import { PostgresReceipts, placesOf } from './postgres-receipts.ts';
@@ -55,7 +56,8 @@ export class PostgresTransaction {
         await this.#findings.add('refused', reason, place, detail, this.#nowMs);
       }
       if (entry.kind !== 'birth') continue;
-      for (const place of await this.#streamsOf(entry.agentId)) touch(touched, place);
+      const streams = await this.#streamsOf(entry.agentId);
+      for (const place of wholeEpochs(streams)) touch(touched, place);
     }
     await this.#insert(judged.fresh);
     for (const message of judged.fresh) {
@@ -118,47 +120,57 @@ export class PostgresTransaction {
     return known;
   }
 
-  /** Keys first; bodies only for keys that were new, in the same statement. */
+  /**
+   * Keys first; bodies only for keys that were new, in the same statement. Bytes go as one string
+   * each with where every part ends: an array of `bytea` would be text, twice as long.
+   */
   async #insert(fresh: readonly VerifiedMessage[]): Promise<void> {
     if (fresh.length === 0) return;
+    let end = 0;
+    const ends = fresh.map(({ bytes }) => (end += bytes.byteLength));
     await this.#client.query({
       name: 'insert',
       text: `WITH given AS (
-         SELECT * FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bytea[],
-             $6::text[], $7::bytea[], $8::bigint[], $9::bytea[])
-           AS given (agent, epoch, stream, sequence, sha256, kind, previous, signed, bytes)
+         SELECT agent, epoch, stream, sequence, kind, signed,
+           substring($7::bytea FROM (32 * (place - 1) + 1)::integer FOR 32) AS sha256,
+           substring($8::bytea FROM (32 * (place - 1) + 1)::integer FOR 32) AS previous,
+           substring($9::bytea FROM before + 1 FOR ends - before) AS bytes
+         FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::bigint[], $5::text[],
+             $6::bigint[], $10::integer[], $11::integer[]) WITH ORDINALITY
+           AS given (agent, epoch, stream, sequence, kind, signed, before, ends, place)
        ), fresh AS (
          INSERT INTO message_key SELECT agent, epoch, stream, sequence, sha256 FROM given
          ON CONFLICT DO NOTHING RETURNING "agentId", epoch, stream, sequence, sha256
        )
        INSERT INTO message_body
          SELECT agent, given.epoch, given.stream, given.sequence, kind, previous, signed,
-           $10::bigint, bytes
+           $12::bigint, bytes
          FROM given JOIN fresh ON fresh."agentId" = agent AND fresh.epoch = given.epoch
            AND fresh.stream = given.stream AND fresh.sequence = given.sequence
            AND fresh.sha256 = given.sha256`,
       values: [
         ...placesOf(fresh),
         fresh.map(({ sequence }) => sequence),
-        fresh.map(({ sha256 }) => Buffer.from(sha256)),
         fresh.map(({ messageKind }) => messageKind),
-        fresh.map(({ previousSha256 }) => Buffer.from(previousSha256)),
         fresh.map(({ signedAtMs }) => signedAtMs),
-        fresh.map(({ bytes }) => bufferOf(bytes)),
+        Buffer.concat(fresh.map(({ sha256 }) => sha256)),
+        Buffer.concat(fresh.map(({ previousSha256 }) => previousSha256)),
+        Buffer.concat(fresh.map(({ bytes }) => bytes)),
+        [0, ...ends.slice(0, -1)],
+        ends,
         this.#nowMs,
       ],
     });
   }
 
-  async #bury({ agentId, stream }: VerifiedMessage, dropped: DroppedRange): Promise<void> {
-    const { epochOf, from, to, messages } = dropped;
+  async #bury({ agentId }: VerifiedMessage, dropped: DroppedRange): Promise<void> {
+    const { reason, epochOf, streamOf, from, to } = dropped;
     await this.#client.query(
       'INSERT INTO tombstone VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING',
-      [agentId, epochOf, stream, from, to],
+      [agentId, epochOf, streamOf, from, to],
     );
-    const place = { agentId, epoch: epochOf, stream, sequence: from };
-    const text = droppedText(from, to, messages);
-    await this.#findings.add('gap', 'tombstone', place, text, this.#nowMs);
+    const place = { agentId, epoch: epochOf, stream: streamOf, sequence: from };
+    await this.#findings.add('gap', reason, place, droppedText(dropped), this.#nowMs);
   }
 
   async #refuse(key: MessageKey, reason: string, detail: string): Promise<void> {
@@ -187,9 +199,4 @@ export class PostgresTransaction {
     );
     return found.rows;
   }
-}
-
-/** The driver takes a Buffer for bytea; the memory stays the message's own. */
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

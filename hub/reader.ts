@@ -26,8 +26,13 @@ export interface HubReader {
   messages(agentId?: string): AsyncIterable<StoredMessage>;
   /** Of stream 1, received at `sinceMs` or later, the oldest first. */
   arrivals(sinceMs: number, messagesMax: number): Promise<readonly StoredMessage[]>;
+  /** Of one agent's stream 3, received at `sinceMs` or later, the newest first. */
+  evidence(agentId: string, sinceMs: number): Promise<readonly StoredMessage[]>;
   close(): Promise<void>;
 }
+
+/** Parts looked at at once: 16 detections of 64 KiB in parts for the slowest link. */
+export const EVIDENCE_MESSAGES_MAX = 1024;
 
 /** Messages fetched at once. */
 export const PAGE_MESSAGES = 500;

@@ -3,6 +3,8 @@
  * than the broker takes at once are under way: the package keeps no such limit itself.
  */
 
+import type { TableUse } from './table-use.ts';
+
 /** Streams with a receipt waiting; the one waiting longest makes room (a birth brings it again). */
 export const RECEIPTS_WAITING_MAX = 50_000;
 const IN_FLIGHT_MAX = 64;
@@ -26,12 +28,14 @@ export class ReceiptQueue {
   #inFlightMax = IN_FLIGHT_MAX;
   /** Rises with each link, so that answers of an old one don't count for the new. */
   #linkNumber = 0;
+  #evicted = 0;
 
   put(receipt: OutgoingReceipt): void {
     this.#waiting.delete(receipt.name);
     if (this.#waiting.size >= RECEIPTS_WAITING_MAX) {
       const oldest = this.#waiting.keys().next();
       if (!oldest.done) this.#waiting.delete(oldest.value);
+      this.#evicted += 1;
     }
     this.#waiting.set(receipt.name, receipt);
     this.#pump();
@@ -53,6 +57,11 @@ export class ReceiptQueue {
 
   get isIdle(): boolean {
     return this.#send === undefined || (this.#waiting.size === 0 && this.#inFlight === 0);
+  }
+
+  get use(): TableUse {
+    const { size: used } = this.#waiting;
+    return { table: 'receiptsWaiting', used, max: RECEIPTS_WAITING_MAX, evicted: this.#evicted };
   }
 
   #pump(): void {

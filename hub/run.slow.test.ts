@@ -142,7 +142,9 @@ async function exchange(
     Buffer.from(encodeStatus('birth')),
     { qos: 1 },
   );
-  const again = await receipts.until((receipt) => receipt.receiptSerial > last.receiptSerial);
+  const again = await receipts.until(
+    ({ receiptSerial, stream }) => receiptSerial > last.receiptSerial && stream === last.stream,
+  );
   assert.deepEqual([again.cumulative, again.hubEpoch], [30, last.hubEpoch]);
   const startedMs = performance.now();
   assert.equal(await stopped(hub.child, 'SIGTERM'), 0);

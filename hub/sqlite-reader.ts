@@ -1,7 +1,13 @@
 /** Reads a hub's SQLite database for commands; several may read while one worker writes. */
 import type Database from 'better-sqlite3';
 import { openForReading, statusOf } from './hub-status.ts';
-import { type AgentActivity, type HubReader, PAGE_MESSAGES, type StoredMessage } from './reader.ts';
+import {
+  type AgentActivity,
+  EVIDENCE_MESSAGES_MAX,
+  type HubReader,
+  PAGE_MESSAGES,
+  type StoredMessage,
+} from './reader.ts';
 
 const COLUMNS = 'agentId, epoch, stream, sequence, kind, receivedAtMs, bytes';
 
@@ -48,6 +54,16 @@ export class SqliteReader implements HubReader {
        ORDER BY receivedAtMs, agentId, epoch, sequence LIMIT ?`,
     );
     return Promise.resolve(rows.all(sinceMs, messagesMax));
+  }
+
+  evidence(agentId: string, sinceMs: number): Promise<readonly StoredMessage[]> {
+    // By the epochs of the agent: so the primary key leads to the rows.
+    const rows = this.#database.prepare<[string, number], StoredMessage>(
+      `SELECT ${COLUMNS} FROM stream_state JOIN message_body USING (agentId, epoch, stream)
+       WHERE agentId = ? AND stream = 3 AND receivedAtMs >= ?
+       ORDER BY receivedAtMs DESC, sequence DESC LIMIT ${EVIDENCE_MESSAGES_MAX}`,
+    );
+    return Promise.resolve(rows.all(agentId, sinceMs));
   }
 
   close(): Promise<void> {

@@ -2,11 +2,11 @@
  * The hub's store on one box: SQLite in WAL mode with synchronous=FULL, one transaction a batch.
  * A key that is there already makes a message a duplicate, or, with another hash, a fork.
  */
-import { randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { OperatorFault } from '../agent/platform/operator-fault.ts';
+import { type Random, SystemRandom } from '../agent/platform/random.ts';
 import type { Receipt, RefusedMessage, Stream } from '../protocols/uplink/messages.ts';
 import { RECEIPT_REFUSED_MAX } from '../protocols/uplink/receipt.ts';
 import { droppedText, FindingsTable } from './findings-table.ts';
@@ -16,8 +16,10 @@ import {
   type KnownMessage,
   messageName,
   type StreamPlace,
+  stretchesOf,
   type TouchedStream,
   touch,
+  wholeEpochs,
 } from './judge-batch.ts';
 import {
   extendRanges,
@@ -36,8 +38,7 @@ import type { BatchEntry, CommitResult, HubStore, MessageKey, VerifiedMessage } 
 const SEQUENCES_SCANNED_MAX = 4096;
 /** (epoch, stream) pairs whose receipts a birth brings again: the latest ones. */
 const STREAMS_REISSUED_MAX = 12;
-/** randomInt takes ranges below 2^48. */
-const HUB_EPOCH_LIMIT = 2 ** 48 - 1;
+const HUB_EPOCH_BYTES = 6;
 
 interface StreamState {
   readonly cumulative: number;
@@ -49,15 +50,19 @@ interface StreamState {
 export class SqliteStore implements HubStore {
   readonly commitsUncertain = 0;
   #hubEpoch: number;
+  readonly #random: Random;
   readonly #database: Database.Database;
   readonly #statements: ReturnType<typeof prepareStatements>;
   readonly #findings: FindingsTable;
+  /** Whether any message of any agent is refused, as the running transaction sees it. */
+  #hasRefused = false;
   readonly #commit: (batch: readonly BatchEntry[], nowMs: number) => CommitResult;
 
-  /** Opens or makes the database; `path` may be `:memory:` in tests. */
-  constructor(path: string) {
+  /** Opens or makes the database; `path` may be `:memory:` in tests. `random`: for hubEpoch. */
+  constructor(path: string, random: Random = new SystemRandom()) {
+    this.#random = random;
     this.#database = openDatabase(path);
-    this.#hubEpoch = readHubEpoch(this.#database);
+    this.#hubEpoch = readHubEpoch(this.#database, random);
     this.#statements = prepareStatements(this.#database);
     this.#findings = new FindingsTable(this.#database);
     // Immediate: two workers on one file wait for each other instead of failing half-way.
@@ -80,7 +85,7 @@ export class SqliteStore implements HubStore {
 
   beginHubEpoch(from: number): Promise<void> {
     this.#database.prepare("DELETE FROM hub_state WHERE name = 'hubEpoch' AND value = ?").run(from);
-    this.#hubEpoch = readHubEpoch(this.#database);
+    this.#hubEpoch = readHubEpoch(this.#database, this.#random);
     return Promise.resolve();
   }
 
@@ -104,8 +109,11 @@ export class SqliteStore implements HubStore {
         this.#findings.add('refused', entry.reason, place, entry.detail, nowMs);
       }
       if (entry.kind !== 'birth') continue;
-      for (const place of this.#streamsOf(entry.agentId)) touch(touched, place);
+      const streams = this.#streamsOf(entry.agentId);
+      for (const place of wholeEpochs(streams)) touch(touched, place);
     }
+    // Nearly always nothing is refused, and two statements less a message.
+    this.#hasRefused = refused.length > 0 || this.#statements.anyRefused.get() !== undefined;
     for (const message of fresh) this.#insert(message, nowMs);
     for (const { reason, detail, ...key } of refused) this.#refuse(key, reason, detail, nowMs);
     this.#statements.countCommit.run();
@@ -116,15 +124,15 @@ export class SqliteStore implements HubStore {
   /** What is stored under each sequence of the batch and on either side of it. */
   #knownAround(batch: readonly BatchEntry[]): Map<string, KnownMessage> {
     const known = new Map<string, KnownMessage>();
-    for (const entry of batch) {
-      if (entry.kind !== 'verified') continue;
-      const { agentId, epoch, stream, sequence } = entry;
-      for (const near of [sequence - 1, sequence, sequence + 1]) {
-        const name = messageName(entry, near);
-        if (known.has(name)) continue;
-        const sha256 = this.#statements.sha256Of.get(agentId, epoch, stream, near);
-        if (sha256 !== undefined) known.set(name, { sha256 });
+    const verified = batch.filter((entry) => entry.kind === 'verified');
+    for (const { place, from, to } of stretchesOf(verified)) {
+      const { agentId, epoch, stream } = place;
+      for (const row of this.#statements.between.all(agentId, epoch, stream, from - 1, to + 1)) {
+        known.set(messageName(place, row.sequence), { sha256: row.sha256 });
       }
+    }
+    for (const entry of verified) {
+      const { agentId, epoch, stream, sequence } = entry;
       const after = known.get(messageName(entry, sequence + 1));
       if (after === undefined || after.previousSha256 !== undefined) continue;
       const named = this.#statements.previousOf.get(agentId, epoch, stream, sequence + 1);
@@ -140,12 +148,12 @@ export class SqliteStore implements HubStore {
     const { messageKind, previousSha256, signedAtMs, bytes } = message;
     const facts = [messageKind, previousSha256, signedAtMs, nowMs, bytes];
     this.#statements.insertBody.run(agentId, epoch, stream, sequence, ...facts);
-    this.#statements.unrefuse.run(agentId, epoch, stream, sequence);
+    if (this.#hasRefused) this.#statements.unrefuse.run(agentId, epoch, stream, sequence);
     if (tombstone === undefined) return;
-    const { epochOf, from, to, messages } = tombstone;
-    this.#statements.bury.run(agentId, epochOf, stream, from, to);
-    const place = { agentId, epoch: epochOf, stream, sequence: from };
-    this.#findings.add('gap', 'tombstone', place, droppedText(from, to, messages), nowMs);
+    const { reason, epochOf, streamOf, from, to } = tombstone;
+    this.#statements.bury.run(agentId, epochOf, streamOf, from, to);
+    const place = { agentId, epoch: epochOf, stream: streamOf, sequence: from };
+    this.#findings.add('gap', reason, place, droppedText(tombstone), nowMs);
   }
 
   #refuse(key: MessageKey, reason: string, detail: string, nowMs: number): void {
@@ -166,7 +174,10 @@ export class SqliteStore implements HubStore {
     const { cumulative, cumulativeSha256, have } = ranges;
     const facts = [nowMs, packRanges(have), ranges.isComplete ? 1 : 0];
     this.#statements.setState.run(agentId, epoch, stream, cumulative, cumulativeSha256, ...facts);
-    if (cumulative > before.cumulative) this.#findings.closeGaps(place, cumulative, nowMs);
+    // Only a stream with ranges beyond a hole has an open gap.
+    if (before.have.length > 0 && cumulative > before.cumulative) {
+      this.#findings.closeGaps(place, cumulative, nowMs);
+    }
     if (have.length > 0) {
       const missing = `${cumulative + 1} to ${have[0].from - 1} missing`;
       const first = { agentId, epoch, stream, sequence: cumulative + 1 };
@@ -180,7 +191,9 @@ export class SqliteStore implements HubStore {
       cumulative,
       cumulativeSha256,
       have: rangesToTell(have, received),
-      refused: this.#statements.refused.all(agentId, epoch, stream, RECEIPT_REFUSED_MAX),
+      refused: this.#hasRefused
+        ? this.#statements.refused.all(agentId, epoch, stream, RECEIPT_REFUSED_MAX)
+        : [],
       receiptSerial: this.#statements.nextSerial.get(agentId) ?? 1,
       hubEpoch: this.#hubEpoch,
       hubTimeMs: nowMs,
@@ -226,10 +239,12 @@ function openDatabase(path: string): Database.Database {
   }
 }
 
-function readHubEpoch(database: Database.Database): number {
-  database
-    .prepare("INSERT INTO hub_state VALUES ('hubEpoch', ?) ON CONFLICT DO NOTHING")
-    .run(randomInt(1, HUB_EPOCH_LIMIT));
+function readHubEpoch(database: Database.Database, random: Random): number {
+  const draw = (): number =>
+    Buffer.from(random.bytes(HUB_EPOCH_BYTES)).readUIntBE(0, HUB_EPOCH_BYTES);
+  let made = draw();
+  while (made === 0) made = draw();
+  database.prepare("INSERT INTO hub_state VALUES ('hubEpoch', ?) ON CONFLICT DO NOTHING").run(made);
   const read = database.prepare<[], number>("SELECT value FROM hub_state WHERE name = 'hubEpoch'");
   return Number(read.pluck().get());
 }
@@ -241,11 +256,9 @@ function prepareStatements(database: Database.Database) {
   return {
     insertKey: database.prepare('INSERT INTO message_key VALUES (?, ?, ?, ?, ?)'),
     insertBody: database.prepare('INSERT INTO message_body VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
-    sha256Of: database
-      .prepare<[...StreamKey, number], Buffer>(
-        `SELECT sha256 FROM message_key WHERE ${place} AND sequence = ?`,
-      )
-      .pluck(),
+    between: database.prepare<[...StreamKey, number, number], StoredSequence>(
+      `SELECT sequence, sha256 FROM message_key WHERE ${place} AND sequence BETWEEN ? AND ?`,
+    ),
     previousOf: database
       .prepare<[...StreamKey, number], Buffer>(
         `SELECT previousSha256 FROM message_body WHERE ${place} AND sequence = ?`,
@@ -265,6 +278,7 @@ function prepareStatements(database: Database.Database) {
       `SELECT epoch, stream FROM stream_state WHERE agentId = ?
        ORDER BY lastReceivedAtMs DESC LIMIT ?`,
     ),
+    anyRefused: database.prepare<[], unknown>('SELECT 1 FROM refused_message LIMIT 1'),
     refuse: database.prepare('INSERT OR REPLACE INTO refused_message VALUES (?, ?, ?, ?, ?, ?)'),
     bury: database.prepare('INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?, ?, ?)'),
     tombstones: database.prepare<StreamKey, TombstonedRange>(

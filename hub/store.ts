@@ -20,8 +20,11 @@ export interface AnnouncedKey {
   readonly publicKey: Uint8Array;
 }
 
-/** What a tombstone says: these of its stream were dropped unreceipted. */
+/** Sequences that will never come, by their agent's signed word. */
 export interface DroppedRange {
+  /** `tombstone`: dropped unreceipted; `hubLost`: receipted, deleted, and lost by the hub. */
+  readonly reason: 'tombstone' | 'hubLost';
+  readonly streamOf: Stream;
   readonly epochOf: number;
   readonly from: number;
   readonly to: number;
@@ -39,6 +42,8 @@ export interface VerifiedMessage extends MessageKey {
   readonly bytes: Uint8Array;
   readonly newKey?: AnnouncedKey;
   readonly tombstone?: DroppedRange;
+  /** PKCS #10, DER: its agent asks for a new client certificate. */
+  readonly certificateRequest?: Uint8Array;
 }
 
 /** A message that its own agent signed, but that the hub will never take. */

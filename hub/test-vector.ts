@@ -8,6 +8,7 @@ import {
   openAdvisory,
   openAgentMessage,
   openReceipt,
+  openRenewedCertificate,
   openRequest,
 } from '../protocols/uplink/open.ts';
 import type { Layer, Refusal } from '../protocols/uplink/refusal.ts';
@@ -52,6 +53,9 @@ export function judge(vector: TestVector, seen: SeenSequences): Verdict {
   }
   if (topic?.kind === 'request') {
     return verdictOf(openRequest(bytes, () => key, topic.agentId, delivered));
+  }
+  if (topic?.kind === 'certificate') {
+    return verdictOf(openRenewedCertificate(bytes, () => key, topic.agentId, delivered));
   }
   if (topic?.kind === 'advisory') {
     return verdictOf(openAdvisory(bytes, () => key, topic.sector, delivered));

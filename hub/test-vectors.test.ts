@@ -16,6 +16,7 @@ import { jsonOf, judge, type TestVector } from './test-vector.ts';
 import {
   ADVISORY_CASES,
   ALERT_CASES,
+  CERTIFICATE_CASES,
   LOSS_CASES,
   RECEIPT_CASES,
   REQUEST_CASES,
@@ -85,6 +86,7 @@ test('the files hold the cases of the generator, in its order', () => {
     'receipt.json': RECEIPT_CASES,
     'loss.json': LOSS_CASES,
     'request.json': REQUEST_CASES,
+    'certificate.json': CERTIFICATE_CASES,
     'advisory.json': ADVISORY_CASES,
     'invalid-signature.json': SIGNATURE_CASES,
     'invalid-encoding.json': ENCODING_CASES,

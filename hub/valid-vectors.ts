@@ -1,11 +1,19 @@
 /** The valid test vectors: what each shows, and the message behind it. */
-import type { Advisory, AgentMessage, HubRequest, Receipt } from '../protocols/uplink/messages.ts';
+import type {
+  Advisory,
+  AgentMessage,
+  HubRequest,
+  Receipt,
+  RenewedCertificate,
+} from '../protocols/uplink/messages.ts';
 import {
   sampleAdvisory,
   sampleAdvisoryAnswer,
   sampleEvidence,
   sampleKeyRotation,
   sampleNextSigner,
+  sampleRenewalRequest,
+  sampleRenewedCertificate,
   sampleRequest,
   sampleStatement,
   sampleSummaryDelta,
@@ -126,6 +134,8 @@ export const LOSS_CASES: readonly ValidCase<AgentMessage>[] = [
   { name: 'an advisory was seen and does not apply', signer: agent, message: { ...withoutBy(sampleAdvisoryAnswer(signerId, 14)), state: 'seen', applicability: 'notApplicable' } },
   { name: 'a new key, Ed25519', signer: agent, message: sampleKeyRotation(sampleNextSigner(3), 16) },
   { name: 'a new key, ES256', signer: agent, message: sampleKeyRotation(tpm, 18) },
+  { name: 'a new client certificate is asked for', signer: agent, message: sampleRenewalRequest(signerId, 20) },
+  { name: 'a new client certificate, signed with ES256', signer: tpm, message: sampleRenewalRequest(signerId, 22) },
   { name: 'evidence in one part', signer: agent, message: sampleEvidence(signerId, 5) },
   { name: 'evidence that is no longer there', signer: agent, message: { ...sampleEvidence(signerId, 7), pcap: new Uint8Array(0), absence: 'gone' } },
   { name: 'part 2 of 3 of evidence', signer: agent, message: { ...sampleEvidence(signerId, 9), part: { number: 2, of: 3 } } },
@@ -140,6 +150,13 @@ export const REQUEST_CASES: readonly ValidCase<HubRequest>[] = [
   { name: 'nothing any more', signer: hub, message: { ...sampleRequest(signerId, 2), resend: [], evidence: [] } },
   { name: 'as many ranges as fit', signer: hub, message: { ...sampleRequest(signerId, 3), resend: Array.from({ length: 32 }, (_, index) => ({ epoch: 77, stream: 1, from: 1 + index * 2, to: 1 + index * 2 })) } },
   { name: 'signed with ES256', signer: hubTpm, message: sampleRequest(signerId, 4) },
+];
+
+// biome-ignore format: one case a line
+export const CERTIFICATE_CASES: readonly ValidCase<RenewedCertificate>[] = [
+  { name: 'a renewed client certificate', signer: hub, message: sampleRenewedCertificate(signerId) },
+  { name: 'the longest', signer: hub, message: { ...sampleRenewedCertificate(signerId), certificate: sampleBytes('long certificate', 4096) } },
+  { name: 'signed with ES256', signer: hubTpm, message: sampleRenewedCertificate(signerId) },
 ];
 
 // biome-ignore format: one case a line

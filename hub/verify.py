@@ -155,7 +155,7 @@ def scan(data, at, depth):
     if at + 1 + width > len(data):
         refuse("encoding", "notWellFormed")
     argument = info if width == 0 else int.from_bytes(data[at + 1 : at + 1 + width], "big")
-    if argument > SAFE_MAX:
+    if argument > SAFE_MAX - (major == 1):
         refuse("encoding", "integerTooLarge")
     if width and argument < {1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}[width]:
         refuse("encoding", "notMinimal")
@@ -353,12 +353,13 @@ def named_row(fields, wire, state):
 # --- rules ------------------------------------------------------------------------------------
 
 KIND_TABLES = {about["fields"][0]["of"]["code"]: about for about in TABLES.values()}
-HUB_KINDS = ("receipt", "request", "advisory")
+HUB_KINDS = ("receipt", "request", "advisory", "certificate")
 STREAM_OF_KIND = {
     "alert": 1,
     "statement": 1,
     "advisoryAnswer": 1,
     "keyRotation": 1,
+    "renewalRequest": 1,
     "summary": 2,
     "summaryDelta": 2,
     "evidence": 3,
@@ -391,7 +392,7 @@ def hub_rules(message):
         want(message["cumulative"] > 0 or message["cumulativeSha256"] == "00" * 32, "fieldLimit")
     elif message["kind"] == "request":
         want(all(part["from"] <= part["to"] for part in message["resend"]), "fieldLimit")
-    else:
+    elif message["kind"] == "advisory":
         want(ADVISORY_ID.fullmatch(message["advisoryId"]), "fieldLimit")
         want(SECTOR.fullmatch(message["sector"]), "fieldLimit")
         want(message["expiresMs"] > message["issuedMs"], "timeReversed")
@@ -448,7 +449,8 @@ def rotation_rule(message):
 def hub_kind_of(topic):
     if topic.startswith("ft/v1/adv/"):
         return "advisory"
-    return {"dn/r": "receipt", "dn/c": "request"}.get("/".join(topic.split("/")[3:]))
+    kinds = {"dn/r": "receipt", "dn/c": "request", "dn/k": "certificate"}
+    return kinds.get("/".join(topic.split("/")[3:]))
 
 
 def open_message(vector, seen):

@@ -10,6 +10,7 @@ import { evidenceShape } from '../protocols/uplink/evidence.ts';
 import { keyRotationShape } from '../protocols/uplink/key-rotation.ts';
 import { receiptShape } from '../protocols/uplink/receipt.ts';
 import { ENCODING_REASONS, RULE_REASONS, SIGNATURE_REASONS } from '../protocols/uplink/refusal.ts';
+import { renewalRequestShape, renewedCertificateShape } from '../protocols/uplink/renewal.ts';
 import { requestShape } from '../protocols/uplink/request.ts';
 import type { FieldAbout, ShapeAbout } from '../protocols/uplink/shape.ts';
 import { statementShape } from '../protocols/uplink/statement.ts';
@@ -33,6 +34,8 @@ const MESSAGES: readonly (readonly [string, ShapeAbout])[] = [
   ['request', requestShape.about],
   ['advisory', advisoryShape.about],
   ['summaryDelta', summaryDeltaShape.about],
+  ['renewalRequest', renewalRequestShape.about],
+  ['certificate', renewedCertificateShape.about],
 ];
 
 /** Each message as a tree of `{type, ...}`; docs/wire-format.md explains the types. */

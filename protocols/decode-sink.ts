@@ -55,6 +55,8 @@ export interface DecodeSink {
   flowEnded(flow: FlowFacts): void;
   /** Once per connection, when it ends. */
   tlsConnection?(connection: TlsConnection): void;
+  /** Once per flow on a port of Modbus that speaks something else; no count of malformed rises. */
+  notModbusOnModbusPort?(message: MalformedMessage): void;
   overlapDiffers?(overlap: DifferingOverlap): void;
   /**
    * An Ethernet frame that carries no IP packet and ends at `end`: ARP and LLDP tell who is there.

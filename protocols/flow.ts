@@ -70,6 +70,13 @@ export interface FlowFacts {
   hsr?: { pathId: number; sequenceNumber: number } | undefined;
   /** Framing of Modbus where it isn't MBAP; absent: `tcp` or `udp`, as `ipProtocol` says. */
   transport?: ModbusTransport;
+  /** Time to live (IPv6: hop limit) in the first packet of each side, as it passed the tap. */
+  clientTtl?: number | undefined;
+  serverTtl?: number | undefined;
+  /** 0..7, of the outermost VLAN tag of the first frame; absent where the frame shows no tag. */
+  readonly priorityCodePoint?: number | undefined;
+  /** Modbus by its content, on a port that nobody gave to it. */
+  readonly isOnOtherPort?: boolean;
   /**
    * Set on a serial line. Then nothing here comes from a network: both endpoints carry the line's
    * name in place of an address, `ipBytes` is empty, and `ipProtocol` means nothing.

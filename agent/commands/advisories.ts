@@ -5,7 +5,7 @@ import { escapeText } from '../platform/wire-text.ts';
 import type { AdvisoryView } from '../uplink/advisory-desk.ts';
 import { ACKNOWLEDGE_PATH, ADVISORIES_PATH } from '../uplink-actions.ts';
 import { controlAction } from './control-client.ts';
-import { socketOf } from './socket-of.ts';
+import { socketOf } from './site-socket.ts';
 
 export interface AdvisoriesOptions {
   readonly config: string;
@@ -61,7 +61,7 @@ export function advisoryText(view: AdvisoryView): string {
 }
 
 async function asked<T>(options: AdvisoriesOptions, path: string, facts: object): Promise<T> {
-  const socketPath = options.socket ?? socketOf(options.config);
+  const socketPath = socketOf(options);
   const body = new TextEncoder().encode(JSON.stringify(facts));
   const answer = await controlAction(socketPath, path, body);
   if (answer === undefined) {

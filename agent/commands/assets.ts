@@ -11,6 +11,8 @@ import { inventoryOf } from './assets-inventory.ts';
 import { controlAction } from './control-client.ts';
 import { csvText } from './csv-text.ts';
 import { askKnowledge, type KnowledgeOptions } from './knowledge-source.ts';
+import { folded } from './knowledge-text.ts';
+import { countText } from './replay-text-format.ts';
 import { socketOf } from './site-socket.ts';
 
 export interface AssetsOptions extends KnowledgeOptions {
@@ -26,7 +28,7 @@ export interface AssetNoteOptions {
 
 const VALUE_CHARACTERS_MAX = 96;
 /** What the line of a device says anyway. */
-const SAID_ALREADY = ['protocol', 'macAddress'];
+const SAID_ALREADY = ['protocol', 'macAddress', 'gatewayAddress'];
 
 export async function assets(options: AssetsOptions): Promise<number> {
   const answer = await askKnowledge(options, { topic: 'assets' });
@@ -65,34 +67,59 @@ export async function assetNote(assetId: string, options: AssetNoteOptions): Pro
 }
 
 function pageOf(list: readonly Asset[], notes: readonly AssetNote[]): string {
-  if (list.length === 0) return 'No device has been seen yet.';
+  if (list.length === 0) {
+    return 'No device has been seen yet; "fieldtap doctor" says what the sensor hears.';
+  }
   const byId = new Map(notes.map((each) => [each.assetId, each]));
-  return list.flatMap((asset) => linesOf(asset, byId.get(asset.assetId))).join('\n');
+  const count = (role: Asset['roles'][number]) =>
+    list.filter(({ roles, assetId }) => roles.includes(role) && !assetId.includes('/')).length;
+  const units = list.filter(({ assetId }) => assetId.includes('/')).length;
+  const parts = [
+    countText(count('client'), 'client'),
+    countText(count('server'), 'server'),
+    ...(units > 0 ? [`${countText(units, 'unit')} behind them`] : []),
+    ...(count('router') > 0 ? [countText(count('router'), 'router')] : []),
+  ];
+  const title = `${countText(list.length, 'device')}: ${parts.join(', ')}`;
+  return [title, ...list.flatMap((asset) => linesOf(asset, byId.get(asset.assetId)))].join('\n');
 }
 
+/** What each device is in a line, then what it told; units are indented under their gateway. */
 function linesOf(asset: Asset, note: AssetNote | undefined): string[] {
   const { assetId, addresses, roles, unitId, macAddress, behindRouter, redundantWith } = asset;
+  const isUnit = unitId !== undefined && assetId.endsWith(`/${unitId}`);
   const words = [
-    roles.length === 0 ? 'seen' : roles.join(' and '),
+    ...(isUnit ? [] : [roles.length === 0 ? 'seen' : roles.join(' and ')]),
     ...(unitId === undefined ? [] : [`unit ${unitId}`]),
     ...(macAddress === undefined ? [] : [macAddress]),
     ...(addresses.length > 1 ? [`also ${addresses.slice(1).join(', ')}`] : []),
     ...(behindRouter === undefined ? [] : [`behind the router ${behindRouter}`]),
     ...(redundantWith === undefined ? [] : [`pair with ${redundantWith.join(', ')}`]),
   ];
+  const indent = isUnit ? '  ' : '';
   const named = note?.name === undefined ? '' : ` "${shown(note.name)}"`;
-  const lines = [`${shown(assetId)}${named}  ${words.join(', ')}`];
-  if (note?.note !== undefined) lines.push(`    note: ${shown(note.note)}`);
-  for (const { name, value, source, confidence } of asset.facts) {
-    if (SAID_ALREADY.includes(name)) continue;
-    const sure = confidence < 1 ? `, ${Math.round(confidence * 100)} %` : '';
-    lines.push(`    ${name}: ${shown(String(value))}  (${source}${sure})`);
+  const lines = [`${indent}${shown(assetId)}${named}  ${words.join(', ')}`];
+  if (note?.note !== undefined) lines.push(`${indent}    note: ${shown(note.note)}`);
+  for (const [text, sources] of factsOf(asset)) {
+    lines.push(`${indent}    ${text}  (${sources.join(', ')})`);
   }
   for (const { name, values } of asset.conflicts ?? []) {
     const told = values.map((value) => shown(String(value))).join(' and ');
-    lines.push(`    CONFLICT: ${name} is ${told}`);
+    lines.push(`${indent}    CONFLICT: ${name} is ${told}`);
   }
-  return lines;
+  return lines.flatMap(folded);
+}
+
+/** The same value from several sources is one line. */
+function factsOf({ facts }: Asset): ReadonlyMap<string, readonly string[]> {
+  const byText = new Map<string, string[]>();
+  for (const { name, value, source, confidence } of facts) {
+    if (SAID_ALREADY.includes(name)) continue;
+    const text = `${name}: ${shown(String(value))}`;
+    const sure = confidence < 1 ? ` ${Math.round(confidence * 100)} %` : '';
+    byText.set(text, [...(byText.get(text) ?? []), source + sure]);
+  }
+  return byText;
 }
 
 /** One line for each fact, so that a spreadsheet can filter; the note stands on each. */

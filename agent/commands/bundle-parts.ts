@@ -39,7 +39,11 @@ export async function bundleParts(configPath: string, seconds: number): Promise<
   return [
     { name: 'versions.json', what: 'program, Node, kernel, distribution', text: versionsText() },
     { name: 'config.yaml', what: 'the configuration', text: fileText(configPath) },
-    { name: 'doctor.txt', what: `doctor's page: ${faults} faults`, text: checksText(checks) },
+    {
+      name: 'doctor.txt',
+      what: `doctor's page: ${faultsText(faults)}`,
+      text: checksText(checks),
+    },
     { name: 'doctor.json', what: 'the same for programs', text: jsonText(checks) },
     ...(status === undefined ? [] : await statusParts(status)),
     { name: 'log.txt', what: `the agent's last ${LOG_LINES} log lines`, text: await logText() },
@@ -134,4 +138,9 @@ function fileText(path: string): string {
 
 function jsonText(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+function faultsText(count: number): string {
+  if (count === 0) return 'no fault';
+  return count === 1 ? 'a fault' : `${count} faults`;
 }

@@ -1,10 +1,12 @@
 /** Commands ask the running agent here: one GET or POST over its control socket. */
+import { accessSync, constants } from 'node:fs';
 import { request } from 'node:http';
 import type { AgentStatus } from '../diagnostics/agent-status.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
 
 const ANSWER_MS = 3000;
-const ANSWER_BYTES_MAX = 4 * 2 ** 20;
+/** All 10,240 devices with their facts are 5 MB. */
+const ANSWER_BYTES_MAX = 32 * 2 ** 20;
 
 /** The agent's status, or undefined when none answers on that socket. */
 export async function agentStatus(socketPath: string): Promise<AgentStatus | undefined> {
@@ -41,6 +43,16 @@ export async function controlAction(
 export async function get(socketPath: string, path: string): Promise<string | undefined> {
   const answer = await exchange(socketPath, path, undefined);
   return answer?.statusCode === 200 ? answer.text : undefined;
+}
+
+/** The socket is there, and this user may not write to it. */
+export function isForbidden(socketPath: string): boolean {
+  try {
+    accessSync(socketPath, constants.W_OK);
+    return false;
+  } catch (error) {
+    return typeof error === 'object' && error !== null && Reflect.get(error, 'code') === 'EACCES';
+  }
 }
 
 function exchange(

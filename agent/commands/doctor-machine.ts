@@ -71,11 +71,19 @@ export async function clockFacts(clock: Clock): Promise<ClockFacts> {
 
 export function diskFacts(bufferPath: string): DiskFacts {
   const folder = dirname(bufferPath);
+  const parent = parentThere(folder);
+  if (parent !== folder && statSync(parent).isDirectory() && isAllowed(parent, constants.W_OK)) {
+    const { bavail, blocks, bsize } = statfsSync(parent);
+    const room = { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+    return { folder, ...room, isWritable: true, isNotMade: true, setAside: [] };
+  }
   const nothing = { folder, freeBytes: 0, totalBytes: 0, isWritable: false, setAside: [] };
   try {
-    if (!statSync(folder).isDirectory()) return { ...nothing, error: 'no folder' };
+    const status = statSync(folder);
+    if (!status.isDirectory()) return { ...nothing, error: 'no folder' };
     const { bavail, blocks, bsize } = statfsSync(folder);
-    const isWritable = isAllowed(folder, constants.W_OK);
+    const refusal = refusalOf(folder, constants.W_OK);
+    const isWritable = refusal === undefined;
     const syncMs = isWritable ? syncMsOf(folder) : undefined;
     const lifeUsedPercent = lifeUsedOf(folder);
     return {
@@ -83,14 +91,23 @@ export function diskFacts(bufferPath: string): DiskFacts {
       freeBytes: bavail * bsize,
       totalBytes: blocks * bsize,
       isWritable,
+      ...(refusal === 'EACCES' && status.uid !== process.getuid?.() && { isOfOther: true }),
       ...(typeof syncMs === 'number' && { syncMs }),
       ...(typeof syncMs === 'string' && { error: syncMs }),
+      ...(refusal === 'EROFS' && { error: refusal }),
       ...(lifeUsedPercent !== undefined && { lifeUsedPercent }),
       setAside: setAsideOf(bufferPath),
     };
   } catch (error) {
     return { ...nothing, error: codeOf(error) === 'ENOENT' ? 'no folder' : codeOf(error) };
   }
+}
+
+/** The folder itself, or the nearest one above it that is there: the agent makes the rest. */
+function parentThere(folder: string): string {
+  const above = dirname(folder);
+  const isThere = statSync(folder, { throwIfNoEntry: false }) !== undefined;
+  return isThere || above === folder ? folder : parentThere(above);
 }
 
 /** Median of a few small writes that are safe when they return, or the errno of the first. */
@@ -164,11 +181,16 @@ function textOf(path: string): string | undefined {
 }
 
 function isAllowed(path: string, mode: number): boolean {
+  return refusalOf(path, mode) === undefined;
+}
+
+/** `EACCES`, `EROFS`... */
+function refusalOf(path: string, mode: number): string | undefined {
   try {
     accessSync(path, mode);
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return codeOf(error);
   }
 }
 

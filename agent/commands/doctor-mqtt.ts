@@ -11,7 +11,7 @@ const PUBLISH = 3;
 const SUBSCRIBE = 0x82;
 const SUBACK = 9;
 const VERSION = 5;
-/** No clean start and no expiry: what the broker kept for the agent ends, as after a lost link. */
+/** No clean start: what is kept under this id stays; no expiry: nothing is kept for doctor. */
 const CONNECT_FLAGS = 0;
 const KEEP_ALIVE_SECONDS = 30;
 const QOS = 1;

@@ -1,21 +1,27 @@
 /**
  * The way to the broker, one step after the other, until one fails: name, TCP, TLS, MQTT,
- * permission, and the hub's retained receipt. Only for a gateway whose agent isn't connected: a
- * second session under the agent's id would push the agent out. Publishes nothing.
+ * permission, and the hub's retained receipt. Only for a gateway whose agent isn't connected.
+ * Publishes nothing, and knocks under a client id of its own, so that neither a session that the
+ * broker keeps for the agent nor an agent that runs unseen is pushed out.
  */
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { isRevocation } from '../diagnostics/checks/uplink.ts';
 import type { UplinkStep } from '../diagnostics/doctor-facts.ts';
+import { SystemClock } from '../platform/clock.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
 import { loadTlsCredentials } from '../uplink/credentials.ts';
 import { linkFault } from '../uplink/link-faults.ts';
 import { connectPacket, MqttPackets, reasonText, subscribePacket } from './doctor-mqtt.ts';
 
+const DAY_MS = 86_400_000;
 const STEP_MS = 5000;
 /** A retained receipt comes at once, or there is none. */
 const RECEIPT_MS = 1500;
 const SUBSCRIBE_REFUSED = 0x80;
+/** MQTT 5, section 2.4: the broker takes no client id but the agent's own. */
+const CLIENT_ID_REFUSED = '0x85';
 
 export interface UplinkToTry {
   readonly broker: string;
@@ -25,8 +31,18 @@ export interface UplinkToTry {
 
 /** The first failure ends the list. `stopAfter`: `tcp` while an agent holds the session. */
 export async function tryUplink(
+  uplink: UplinkToTry,
+  stopAfter: 'tcp' | 'receipt',
+): Promise<UplinkStep[]> {
+  const steps = await trySteps(uplink, stopAfter, `${uplink.agentId}-doctor`);
+  if (steps.at(-1)?.code !== CLIENT_ID_REFUSED) return steps;
+  return trySteps(uplink, stopAfter, uplink.agentId);
+}
+
+async function trySteps(
   { broker, credentials, agentId }: UplinkToTry,
   stopAfter: 'tcp' | 'receipt',
+  clientId: string,
 ): Promise<UplinkStep[]> {
   const { hostname, port, protocol } = new URL(broker);
   const host = hostname.replace(/^\[|\]$/g, '');
@@ -39,6 +55,7 @@ export async function tryUplink(
   const tcp = await tcpStep(host, portNumber);
   steps.push(tcp.step);
   let socket: Socket | undefined = tcp.socket;
+  let alert: NodeJS.ErrnoException | undefined;
   try {
     if (socket === undefined || stopAfter === 'tcp') return steps;
     if (isTls) {
@@ -46,9 +63,13 @@ export async function tryUplink(
       steps.push(tls.step);
       if (tls.socket === undefined) return steps;
       socket = tls.socket;
+      // By TLS 1.3 the broker judges our certificate when the handshake is over for us.
+      socket.on('error', (error) => {
+        alert ??= error;
+      });
     }
-    steps.push(...(await mqttSteps(socket, agentId)));
-    return steps;
+    const knocks = await mqttSteps(socket, agentId, clientId);
+    return [...steps, ...(alertStep(alert, steps.at(-1)) ?? knocks)];
   } finally {
     socket?.destroy();
   }
@@ -113,9 +134,9 @@ function tlsStep(
         timeout: STEP_MS,
       });
       secured.once('secureConnect', () => {
-        const notAfterMs = Date.parse(secured.getPeerCertificate().valid_to);
+        const daysLeft = daysUntil(secured.getPeerCertificate().valid_to);
         secured.removeAllListeners('error').on('error', () => {});
-        const step = { step: 'tls', ok: true, detail: host, tookMs: took(), notAfterMs } as const;
+        const step = { step: 'tls', ok: true, detail: host, tookMs: took(), daysLeft } as const;
         resolve({ step, socket: secured });
       });
       secured.once('timeout', () =>
@@ -133,7 +154,20 @@ function tlsStep(
   });
 }
 
-async function mqttSteps(socket: Socket, agentId: string): Promise<UplinkStep[]> {
+/** The handshake failed after all, by the word of the broker. */
+function alertStep(
+  error: NodeJS.ErrnoException | undefined,
+  handshake: UplinkStep | undefined,
+): UplinkStep[] | undefined {
+  if (error?.code?.includes('_ALERT_') !== true) return undefined;
+  const why = isRevocation(error.code)
+    ? "This gateway's certificate has been revoked: the broker refuses it."
+    : `The broker refuses this gateway's certificate (${error.code}).`;
+  const tookMs = handshake?.tookMs ?? 0;
+  return [{ step: 'tls', ok: false, detail: why, tookMs, code: error.code }];
+}
+
+async function mqttSteps(socket: Socket, agentId: string, clientId: string): Promise<UplinkStep[]> {
   const packets = new MqttPackets(socket);
   const steps: UplinkStep[] = [];
   let began = performance.now();
@@ -152,7 +186,7 @@ async function mqttSteps(socket: Socket, agentId: string): Promise<UplinkStep[]>
     });
     return ok && reason >= 0;
   };
-  socket.write(connectPacket(agentId));
+  socket.write(connectPacket(clientId));
   const accepted = await packets.reason('connack', STEP_MS);
   if (!add('mqtt', accepted, accepted < 0 ? refusalText('mqtt', accepted) : 'accepted'))
     return steps;
@@ -171,6 +205,10 @@ function refusalText(step: UplinkStep['step'], reason: number): string {
   const what = step === 'mqtt' ? 'the connection of this agent' : 'its own topics to this agent';
   if (reason < 0) return `The broker doesn't answer, or closes the connection, at step ${step}.`;
   return `The broker refuses ${what}: ${reasonText(reason)}.`;
+}
+
+function daysUntil(date: string): number {
+  return Math.floor((Date.parse(date) - new SystemClock().wallMs()) / DAY_MS);
 }
 
 function codeOf(error: unknown): string {

@@ -15,9 +15,11 @@ import { checksText } from '../diagnostics/doctor-text.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
 import { escapeJson } from '../platform/wire-text.ts';
-import { agentStatus } from './control-client.ts';
+import { agentStatus, isForbidden } from './control-client.ts';
 import { enrolmentFacts } from './doctor-enrolment.ts';
 import { clockFacts, diskFacts, interfaceFacts, serialFacts } from './doctor-machine.ts';
+
+const REFUSED_LOOKED_AT = 20;
 
 export interface DoctorOptions {
   readonly config: string;
@@ -40,13 +42,14 @@ export async function diagnose(options: Omit<DoctorOptions, 'json'>): Promise<Ch
 }
 
 async function collect(configPath: string, seconds: number): Promise<DoctorFacts> {
-  const { config, faults } = readConfig(configPath);
+  const { config, faults, isUnreadable } = readConfig(configPath);
   const socketPath = config?.diagnostics.socket ?? DEFAULT_SOCKET_PATH;
   const status = await agentStatus(socketPath);
   const mayCapture = canCapture();
   const base = {
     configPath,
     configFaults: faults,
+    ...(isUnreadable === true && { isConfigUnreadable: true }),
     interfaces: interfaceFacts(),
     canCapture: mayCapture,
     isSocketForbidden: status === undefined && isForbidden(socketPath),
@@ -79,14 +82,19 @@ async function collect(configPath: string, seconds: number): Promise<DoctorFacts
   };
 }
 
-function readConfig(path: string): { config?: Config; faults: string[] } {
+function readConfig(path: string): {
+  config?: Config;
+  faults: string[];
+  isUnreadable?: boolean;
+} {
   try {
     return { config: loadConfig(path), faults: [] };
   } catch (error) {
     if (!(error instanceof OperatorFault)) throw error;
     const lines = error.problem.split('\n').map((line) => line.trim());
     const faults = lines.filter((line) => line.startsWith(`${path}:`));
-    return { faults: faults.length > 0 ? faults : [error.problem.trim()] };
+    const isUnreadable = error.code === 'CONFIG_FILE_UNREADABLE';
+    return { faults: faults.length > 0 ? faults : [error.problem.trim()], isUnreadable };
   }
 }
 
@@ -95,6 +103,7 @@ async function hear({ capture, decode }: Config, seconds: number): Promise<Heard
   if (capture.interfaces.length === 0) return [];
   const { listen } = await import('./site-listen.ts');
   const { modbusPorts, opcuaPorts } = decode;
+  if (process.stderr.isTTY) process.stderr.write(`fieldtap: listening for ${seconds} s...\n`);
   return listen(capture.interfaces, { seconds, modbusPorts, opcuaPorts });
 }
 
@@ -116,24 +125,24 @@ async function uplinkSteps(
 
 /** The database's own account; a fault of it is a fact, a missing one is none. */
 async function bufferOf({ buffer }: Config): Promise<BufferStatus | undefined> {
-  if (!existsSync(buffer.path)) return undefined;
+  if (!existsSync(buffer.path) || !isReadable(buffer.path)) return undefined;
   const { ReadOnlyBuffer } = await import('../../buffer/read-only-buffer.ts');
   const base = { path: buffer.path, quotaBytes: buffer.quotaMiB * 2 ** 20 };
   try {
     const database = new ReadOnlyBuffer(buffer.path);
     try {
-      const { databaseBytes, observationsStored, ...statistics } = database.statistics();
-      const { outboxMessages, outboxBytes, oldestPendingMs, epoch, lastReceipt } = statistics;
-      return {
-        ...base,
-        databaseBytes,
-        observationsStored,
-        outboxMessages,
-        outboxBytes,
-        epoch,
-        ...(oldestPendingMs !== undefined && { oldestPendingMs }),
-        ...(lastReceipt && { lastReceipt }),
+      const {
+        counters: _,
+        streams: __,
+        epochFacts,
+        ...told
+      } = database.statistics(new SystemClock().wallMs());
+      const epoch = epochFacts && {
+        epochReason: epochFacts.reason,
+        epochBeganMs: epochFacts.beganMs,
       };
+      const refusedReasons = database.refusedReasons(REFUSED_LOOKED_AT);
+      return { ...base, ...told, ...epoch, refusedReasons };
     } finally {
       database.close();
     }
@@ -145,12 +154,12 @@ async function bufferOf({ buffer }: Config): Promise<BufferStatus | undefined> {
   }
 }
 
-function isForbidden(socketPath: string): boolean {
-  if (!existsSync(socketPath)) return false;
+/** That this user may not read it says nothing about the agent. */
+function isReadable(path: string): boolean {
   try {
-    accessSync(socketPath, constants.W_OK);
-    return false;
-  } catch {
+    accessSync(path, constants.R_OK);
     return true;
+  } catch {
+    return false;
   }
 }

@@ -26,6 +26,7 @@ import { SystemClock } from '../platform/clock.ts';
 import { writeWhole } from '../platform/durable-file.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
 import { escapeText } from '../platform/wire-text.ts';
+import { NEXT_TLS_FILES } from '../uplink/client-certificate.ts';
 import {
   ADVISORY_KEY_FILE,
   openAgentIdentity,
@@ -33,8 +34,6 @@ import {
   TLS_FILES,
 } from '../uplink/credentials.ts';
 
-/** The TLS key that a request was made for; it takes its place with the certificate. */
-const NEXT_TLS_KEY_FILE = 'client-key.next.pem';
 const DAY_MS = 86_400_000;
 
 export interface EnrollOptions {
@@ -83,7 +82,7 @@ function writeRequest(folder: string, { site }: Config, options: EnrollOptions):
 
 /** A request that is asked for twice is for the same key: either bundle fits. */
 function openNextTlsKey(folder: string) {
-  const path = join(folder, NEXT_TLS_KEY_FILE);
+  const path = join(folder, NEXT_TLS_FILES.key);
   if (!existsSync(path)) {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     writeWhole(path, String(privateKey.export({ format: 'pem', type: 'pkcs8' })), 0o600);
@@ -132,8 +131,8 @@ function installBundle(
 /** Key and certificate belong together: a power cut between them is mended by installing again. */
 function install(folder: string, bundle: EnrolmentBundle, keyFile: string): void {
   writeWhole(join(folder, TLS_FILES.authority), bundle.authority, 0o644);
-  if (keyFile === NEXT_TLS_KEY_FILE) {
-    renameSync(join(folder, NEXT_TLS_KEY_FILE), join(folder, TLS_FILES.key));
+  if (keyFile === NEXT_TLS_FILES.key) {
+    renameSync(join(folder, NEXT_TLS_FILES.key), join(folder, TLS_FILES.key));
   }
   writeWhole(join(folder, TLS_FILES.certificate), bundle.certificate, 0o644);
   writeWhole(join(folder, RECEIPT_KEY_FILE), hubKeyText(bundle.receiptKey), 0o644);
@@ -146,7 +145,7 @@ function install(folder: string, bundle: EnrolmentBundle, keyFile: string): void
 function matchingKey(folder: string, certificate: string): string | undefined {
   try {
     const { publicKey } = new X509Certificate(certificate);
-    return [NEXT_TLS_KEY_FILE, TLS_FILES.key].find((file) => {
+    return [NEXT_TLS_FILES.key, TLS_FILES.key].find((file) => {
       const path = join(folder, file);
       return existsSync(path) && createPublicKey(readFileSync(path)).equals(publicKey);
     });

@@ -10,6 +10,7 @@ import { loadConfig } from '../config.ts';
 import { NEXT_KEY_FILE } from '../key-change.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
 import { escapeText } from '../platform/wire-text.ts';
+import { NEXT_TLS_FILES } from '../uplink/client-certificate.ts';
 import {
   ADVISORY_KEY_FILE,
   AGENT_FACTS_FILE,
@@ -24,7 +25,7 @@ const CREDENTIAL_FILES = [
   AGENT_FACTS_FILE,
   RECEIPT_KEY_FILE,
   ADVISORY_KEY_FILE,
-  'client-key.next.pem',
+  ...Object.values(NEXT_TLS_FILES),
   ...Object.values(TLS_FILES),
 ];
 /** Beside the buffer. */

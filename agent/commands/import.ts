@@ -130,8 +130,9 @@ function archivesAt(path: string): string[] {
 function importText(imported: ImportedFromHub, path: string): string {
   const { receiptsTaken, advisoriesTaken, receiptsOfOthers, damaged, refused } = imported;
   const lines = [
-    `${escapeText(path)}: ${receiptsTaken} receipts and ${advisoriesTaken} advisories taken` +
-      (receiptsOfOthers > 0 ? `, ${receiptsOfOthers} receipts of other sites left alone` : ''),
+    `${escapeText(path)}: ${receiptsTaken} ${receiptsTaken === 1 ? 'receipt' : 'receipts'} and ` +
+      `${advisoriesTaken} ${advisoriesTaken === 1 ? 'advisory' : 'advisories'} taken` +
+      (receiptsOfOthers > 0 ? `, ${receiptsOfOthers} of other sites left alone` : ''),
     ...(damaged > 0 ? [`${damaged} stretches of the file are damaged.`] : []),
     ...refused.map((reason) => `refused: ${escapeText(reason)}`),
   ];

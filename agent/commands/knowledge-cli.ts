@@ -8,7 +8,9 @@ export function addKnowledge(program: Command, exitWith: (code: number) => void)
   addAssets(program, exitWith);
   asked(program.command('conversations'))
     .description('who talks to whom: roles, functions, address ranges, periods, answers')
-    .addHelpText('after', '\nExample:\n  fieldtap conversations --csv > conversations.csv\n')
+    .option('--server <address>', 'only with this server')
+    .option('--details', 'polls, periods and addresses of each', false)
+    .addHelpText('after', '\nExample:\n  fieldtap conversations --server 10.0.1.9 --details\n')
     .action(async (options, command) => {
       refuseTwoForms(options, command);
       const { conversations } = await import('./conversations.ts');
@@ -18,6 +20,7 @@ export function addKnowledge(program: Command, exitWith: (code: number) => void)
     .description('what registers and OPC UA nodes held last, and who wrote them')
     .option('--server <address>', 'only of this server')
     .option('--unit <number>', 'only of this unit', unit)
+    .option('--details', 'each point that changed or was written', false)
     .addHelpText('after', '\nExample:\n  fieldtap registers --server 10.0.1.9 --unit 7\n')
     .action(async (options, command) => {
       refuseTwoForms(options, command);

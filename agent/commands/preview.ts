@@ -15,7 +15,7 @@ import { escapeJson } from '../platform/wire-text.ts';
 import { outgoingOrder } from '../uplink/outgoing-order.ts';
 import { PREVIEW_PATH } from '../uplink-actions.ts';
 import { controlAction } from './control-client.ts';
-import { socketOf } from './socket-of.ts';
+import { socketOf } from './site-socket.ts';
 
 export interface PreviewOptions {
   readonly config: string;
@@ -69,7 +69,7 @@ export function previewText({ messages, next }: Preview, hex: boolean): string {
 async function ofAgent(
   options: Pick<PreviewOptions, 'config' | 'socket' | 'count'>,
 ): Promise<Preview | undefined> {
-  const socketPath = options.socket ?? socketOf(options.config);
+  const socketPath = socketOf(options);
   if (!existsSync(socketPath)) return undefined;
   const body = new TextEncoder().encode(JSON.stringify({ messagesMax: options.count }));
   const answer = await controlAction(socketPath, PREVIEW_PATH, body);

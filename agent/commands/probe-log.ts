@@ -10,16 +10,19 @@ import { OperatorFault } from '../platform/operator-fault.ts';
 import { escapeJson } from '../platform/wire-text.ts';
 import type { ProbePlan } from '../probe/probe-plan.ts';
 import { controlAction } from './control-client.ts';
+import type { LearnedAsset } from './probe-facts.ts';
 import type { ProbeResult } from './probe-run.ts';
 
 const LOG_FILE = 'probe.ndjson';
 
+/** True: an agent runs and has it. */
 export async function noteProbe(
   { protocol }: ProbePlan,
   result: ProbeResult,
   socketPath: string,
   stateFolder: string,
-): Promise<void> {
+  learned?: LearnedAsset,
+): Promise<boolean> {
   const at = new Date(new SystemClock().wallMs()).toISOString();
   const { target, source, sent, facts, failed } = result;
   const details = {
@@ -29,8 +32,9 @@ export async function noteProbe(
     messagesSent: sent.length,
     ...(failed && { failed: failed.code }),
     ...facts,
+    ...(learned && { learned }),
   };
-  await controlAction(socketPath, '/v1/probed', Buffer.from(JSON.stringify(details)));
+  const taken = await controlAction(socketPath, '/v1/probed', Buffer.from(JSON.stringify(details)));
   try {
     mkdirSync(stateFolder, { recursive: true });
     const line = escapeJson(JSON.stringify({ at, user: process.getuid?.() ?? -1, ...result }));
@@ -43,4 +47,5 @@ export async function noteProbe(
       cause,
     });
   }
+  return taken !== undefined;
 }

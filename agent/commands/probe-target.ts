@@ -3,10 +3,10 @@
  * by an interface that isn't listened on, and unless a serial line isn't tapped.
  */
 import { lookup } from 'node:dns/promises';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { targetOf } from '../capture/serial-names.ts';
+import { serialPortNames, targetOf } from '../capture/serial-names.ts';
 import type { Config } from '../config.ts';
 import { ipv4Interface, ipv6Hex, ipv6Interface } from '../diagnostics/route-table.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
@@ -62,6 +62,14 @@ export async function networkTarget(
 
 /** A tapped line has a client of its own, and our transmit wire isn't connected. */
 export function checkSerialTarget(path: string, config: Config): void {
+  if (!existsSync(path)) {
+    const others = serialPortNames().join(', ') || 'none';
+    throw new OperatorFault({
+      code: 'PROBE_LINE_MISSING',
+      problem: `There is no serial port "${escapeText(path)}".`,
+      remedy: `Plug the adapter in, or take one that is there: ${others}.`,
+    });
+  }
   const isTapped = config.capture.serial.some(({ port }) => targetOf(port) === targetOf(path));
   if (!isTapped) return;
   throw new OperatorFault({

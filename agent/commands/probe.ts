@@ -5,11 +5,12 @@
  */
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { loadConfig } from '../config.ts';
+import { type Config, loadConfig } from '../config.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
 import { escapeJson, escapeText } from '../platform/wire-text.ts';
 import { questionText, requestFrames } from '../probe/modbus-frames.ts';
 import type { ModbusCarrier, ModbusQuestion, ProbePlan } from '../probe/probe-plan.ts';
+import { keepLearned, learnedAsset } from './probe-facts.ts';
 import { noteProbe } from './probe-log.ts';
 import { type ProbeResult, runSender } from './probe-run.ts';
 import { checkAllowed, checkSerialTarget, networkTarget } from './probe-target.ts';
@@ -75,7 +76,7 @@ export async function probeModbus(target: string, options: ModbusProbeOptions): 
     `To ${way}, unit ${unitId}:`,
     ...questions.map((question, at) => `  ${frames[at]}  ${questionText(question)}`),
   ];
-  return probe(plan, lines, options, config.diagnostics.socket, dirname(config.buffer.path));
+  return probe(plan, lines, options, config);
 }
 
 export async function probeOpcua(target: string, options: OpcuaProbeOptions): Promise<number> {
@@ -97,15 +98,14 @@ export async function probeOpcua(target: string, options: OpcuaProbeOptions): Pr
     ...(options.session ? ['  CreateSession (anonymous), Read BuildInfo, CloseSession'] : []),
     '  Numbers and times in them are made while they are sent; each message is shown before.',
   ];
-  return probe(plan, lines, options, config.diagnostics.socket, stateFolder);
+  return probe(plan, lines, options, config);
 }
 
 async function probe(
   plan: ProbePlan,
   lines: readonly string[],
   options: ProbeOptions,
-  socketPath: string,
-  stateFolder: string,
+  { buffer, diagnostics }: Config,
 ): Promise<number> {
   // On standard error, so that --json leaves one object on standard output.
   process.stderr.write(`${lines.map(escapeText).join('\n')}\n`);
@@ -116,7 +116,11 @@ async function probe(
   const result = await runSender(plan, (hex) => {
     if (plan.protocol === 'opcua') process.stderr.write(`  sending ${hex}\n`);
   });
-  await noteProbe(plan, result, socketPath, stateFolder);
+  const learned = learnedAsset(plan, result);
+  const isNoted = await noteProbe(plan, result, diagnostics.socket, dirname(buffer.path), learned);
+  if (!isNoted && learned !== undefined && !(await keepLearned(learned, buffer))) {
+    process.stderr.write('fieldtap: no buffer takes it: the list of assets does not show it.\n');
+  }
   process.stdout.write(
     options.json ? `${escapeJson(JSON.stringify(result))}\n` : resultText(result),
   );

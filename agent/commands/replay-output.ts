@@ -26,19 +26,27 @@ export class ReplayOutput {
     return this.#isClosed;
   }
 
-  write(text: string): void {
+  write(text: string | Uint8Array): void {
+    if (typeof text !== 'string') {
+      this.#writeAll(text);
+      return;
+    }
     let rest = text;
     while (rest !== '' && !this.#isClosed) {
       const { read, written } = this.#encoder.encodeInto(rest, this.#buffer);
       rest = rest.slice(read);
-      let offset = 0;
-      while (offset < written && !this.#isClosed) offset += this.#writeSome(offset, written);
+      this.#writeAll(this.#buffer.subarray(0, written));
     }
   }
 
-  #writeSome(offset: number, end: number): number {
+  #writeAll(bytes: Uint8Array): void {
+    let offset = 0;
+    while (offset < bytes.length && !this.#isClosed) offset += this.#writeSome(bytes, offset);
+  }
+
+  #writeSome(bytes: Uint8Array, offset: number): number {
     try {
-      return writeSync(this.#descriptor, this.#buffer, offset, end - offset);
+      return writeSync(this.#descriptor, bytes, offset, bytes.length - offset);
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code === 'EPIPE') {

@@ -60,8 +60,8 @@ function file(name: string, bytes: Uint8Array): string {
 
 class MadeOutput extends ReplayOutput {
   text = '';
-  override write(text: string): void {
-    this.text += text;
+  override write(text: string | Uint8Array): void {
+    this.text += typeof text === 'string' ? text : new TextDecoder().decode(text);
   }
 }
 
@@ -129,6 +129,15 @@ test('the summary for a person says who talks to whom, what is wrong and what wa
   assert.equal(code, 0);
   assert.equal(errors, '');
   assert.equal(output.replace(plantFile, 'FILE'), GOLDEN);
+});
+
+test('polls and registers cost a third of a replay: the summary has them when asked', async () => {
+  const plain = JSON.parse((await run([plantFile], { summary: 'json' })).output);
+  assert.deepEqual([plain.conversations[0].polls, plain.registers], [undefined, undefined]);
+  const { output } = await run([plantFile], { summary: 'json', registers: true });
+  const { conversations, registers } = JSON.parse(output);
+  assert.partialDeepStrictEqual(conversations[0].polls[0], { address: 100, quantity: 2, count: 5 });
+  assert.partialDeepStrictEqual(registers[0], { server: '10.0.1.9', unitId: 1, address: 100 });
 });
 
 test('--summary json is one object on one line in the shape of DESIGN section 6', async () => {

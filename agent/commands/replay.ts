@@ -24,7 +24,7 @@ export interface ReplayOptions {
   readonly summary?: string;
   readonly modbusPort?: readonly string[];
   readonly opcuaPort?: readonly string[];
-  /** With the summary: what registers and nodes held last. Half as much work again. */
+  /** With the summary: polls, and what registers and nodes held last. Half as much work again. */
   readonly registers?: boolean;
   /** Files (YAML) that give registers names, types and units. */
   readonly registerMap?: readonly string[];
@@ -58,7 +58,7 @@ export async function replay(
     return EXIT_USAGE;
   }
   const stop = new AbortController();
-  const write = (text: string): void => {
+  const write = (text: string | Uint8Array): void => {
     output.write(text);
     if (output.isClosed) stop.abort();
   };
@@ -117,7 +117,7 @@ function openPipeline(
   options: ReplayOptions,
   registerMap: RegisterMap | undefined,
   evidence: CaptureFileEvidence,
-  write: (text: string) => void,
+  write: (text: Uint8Array) => void,
 ): Pipeline {
   // A key of its own each run: pseudonyms of a file must not be comparable with those of a site.
   const digest = new SiteDigest(randomBytes(SITE_KEY_BYTES));

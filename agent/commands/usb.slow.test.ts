@@ -21,7 +21,10 @@ const SUMMARIES = 1000;
 const CAPTURE = join(import.meta.dirname, '../../hil-tests/captures/bench.pcap');
 
 /** A site with so many summaries that nobody has confirmed. */
-function makeSite(folder: string): { config: string; agentId: string; credentials: string } {
+function makeSite(
+  folder: string,
+  summaries = SUMMARIES,
+): { config: string; agentId: string; credentials: string } {
   const credentials = join(folder, 'enrolment');
   const { agentId, signer } = openAgentIdentity(credentials);
   const path = join(folder, 'buffer.db');
@@ -34,7 +37,7 @@ function makeSite(folder: string): { config: string; agentId: string; credential
       return sealAgentMessage(signer, { ...begins, ...position, ...facts });
     },
   });
-  for (let count = 0; count < SUMMARIES; count++) {
+  for (let count = 0; count < summaries; count++) {
     const result = buffer.append(STREAM_SUMMARIES, (position) =>
       sealAgentMessage(signer, { ...sampleSummary(agentId, position.sequence), ...position }),
     );
@@ -44,7 +47,7 @@ function makeSite(folder: string): { config: string; agentId: string; credential
   const config = join(folder, 'fieldtap.yaml');
   writeFileSync(
     config,
-    `site: { name: Far away }
+    `site: { name: Far away, sector: water }
 capture: { file: ${CAPTURE} }
 buffer: { path: buffer.db, quotaMiB: 64 }
 uplink: { broker: "mqtt://127.0.0.1:1", credentials: enrolment, summaryIntervalMs: 3600000 }
@@ -136,6 +139,88 @@ test('1,000 summaries to the hub on a stick, receipts back, deletion', async (co
   assert.equal(broken.exitCode, 1);
   assert.match(broken.stdout, /damaged|refused/);
 });
+
+test('an advisory on the stick: checked, shown, never rolled back, never of somebody else', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'fieldtap-usb-'));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const stick = join(folder, 'stick');
+  mkdirSync(stick);
+  const { config, agentId, credentials } = makeSite(folder, 3);
+  const hub = makeHub(join(folder, 'hub'), agentId, credentials);
+  assert.equal((await fieldtap(['export', '--to', stick, '--config', config])).exitCode, 0);
+  const file = join(stick, `${agentId}.ftar`);
+  const back = async (at: string, name: string): Promise<string> => {
+    const path = join(folder, name);
+    await advise(at);
+    const words = ['import', file, '--receipts', path, '--config', at, '--json'];
+    const { exitCode, stderr } = await startHub(words).ended();
+    assert.equal(exitCode, 0, stderr);
+    return path;
+  };
+  const first = await back(hub, 'first.ftar');
+  const second = await back(hub, 'second.ftar');
+  const stranger = await back(makeHub(join(folder, 'other'), agentId, credentials), 'other.ftar');
+  for (const key of ['receipt-key.json', 'advisory-key.json']) {
+    copyFileSync(join(folder, 'hub', 'keys', key), join(credentials, key));
+  }
+  const agent = startFieldtap(['run', '--config', config]);
+  context.after(() => agent.stop());
+  const status = (): Promise<string> =>
+    fieldtap(['status', '--config', config]).then(({ stdout }) => stdout);
+  await eventually(async () => ((await status()) === '' ? undefined : true), 'the agent');
+  const taken = async (path: string): Promise<readonly [number, number, string]> => {
+    const words = ['import', path, '--config', config, '--json'];
+    const { exitCode, stdout } = await fieldtap(words);
+    const { advisoriesTaken, refused } = JSON.parse(stdout);
+    return [exitCode, advisoriesTaken, refused.join()];
+  };
+
+  assert.deepEqual(await taken(first), [0, 1, '']);
+  assert.match(await status(), /advisories 1 of the hub.*\n {2}FT-1 {2}Writes from outside/);
+  assert.deepEqual(await taken(second), [0, 1, '']);
+  const [exitCode, count, why] = await taken(first);
+  assert.deepEqual([exitCode, count], [1, 0]);
+  assert.match(why, /"FT-1" revision 1 after 2.*UPLINK_ADVISORY_REFUSED/);
+  for (const path of [tamperAdvisory(second), stranger]) {
+    const [code, advisories, reason] = await taken(path);
+    assert.deepEqual([code, advisories], [1, 0]);
+    assert.match(reason, /signatureInvalid|keyUnknown/);
+  }
+  const listed = await fieldtap(['advisories', '--config', config, '--json']);
+  assert.match(listed.stdout, /"revision":2/);
+});
+
+/** Signs one more revision; its broker is dead, so that it can leave on a stick alone. */
+async function advise(hub: string): Promise<void> {
+  const path = `${hub}.advisory`;
+  writeFileSync(
+    path,
+    `advisoryId: FT-1
+sector: water
+validHours: 24
+tlp: amber
+headline: Writes from outside
+advice: Compare the set points.
+`,
+  );
+  const { stderr } = await startHub(['advise', '--file', path, '--config', hub]).ended();
+  assert.match(stderr, /HUB_ADVISORY_NOT_PUBLISHED|HUB_/);
+}
+
+function tamperAdvisory(file: string): string {
+  const pieces: Uint8Array[] = [];
+  for (const item of new ArchiveReader().push(readFileSync(file))) {
+    if (item.kind === 'damaged') continue;
+    const bytes = 'bytes' in item ? Uint8Array.from(item.bytes) : undefined;
+    if (item.kind === 'advisory' && bytes !== undefined) bytes[bytes.length - 1] ^= 1;
+    pieces.push(
+      encodeArchiveRecord(item.kind === 'advisory' && bytes ? { kind: 'advisory', bytes } : item),
+    );
+  }
+  const path = `${file}.tampered.ftar`;
+  writeFileSync(path, Buffer.concat(pieces));
+  return path;
+}
 
 /** One message changed and its checksum made right again: only the signature can tell. */
 function tamper(file: string): string {

@@ -4,6 +4,7 @@
  */
 import type { FlowFacts } from '../../protocols/flow.ts';
 import { IPV4_BYTES, IPV6_BYTES, MAC_BYTES } from '../../protocols/link/addresses.ts';
+import { priorityCodePoint, ttlOf } from '../../protocols/link/first-frame.ts';
 import { type FrameHeaders, VLAN_IDS_MAX } from '../../protocols/link/frame-headers.ts';
 import { IP_PROTOCOL_TCP } from '../../protocols/link/ipv4.ts';
 import { int32At } from '../../protocols/link/network-order.ts';
@@ -56,6 +57,10 @@ export class FlowTable {
   /** MAC addresses: side 0, then side 1; `macKnown` has a bit for each side. */
   readonly macs: Uint8Array;
   readonly macKnown: Uint8Array;
+  /** Of the first packet of each direction; valid where `isSeen`. */
+  readonly ttls: Uint8Array;
+  /** Of the outermost VLAN tag of the first frame, or PRIORITY_UNKNOWN. */
+  readonly priorities: Int8Array;
   readonly vlanIds: Uint16Array;
   readonly vlanIdsCount: Uint8Array;
   /** As in FrameHeaders. */
@@ -86,6 +91,8 @@ export class FlowTable {
     this.facts = Array.from({ length: flowsMax }, () => undefined);
     this.macs = new Uint8Array(flowsMax * SIDES * MAC_BYTES);
     this.macKnown = new Uint8Array(flowsMax);
+    this.ttls = new Uint8Array(flowsMax * SIDES);
+    this.priorities = new Int8Array(flowsMax);
     this.vlanIds = new Uint16Array(flowsMax * VLAN_IDS_MAX);
     this.vlanIdsCount = new Uint8Array(flowsMax);
     this.encapsulations = new Int32Array(flowsMax);
@@ -183,6 +190,7 @@ export class FlowTable {
     this.interfaceIndex[row] = interfaceIndex;
     this.vlanIdsCount[row] = headers.vlanIdsCount;
     this.encapsulations[row] = headers.encapsulations;
+    this.priorities[row] = priorityCodePoint(headers.sourceMac, bytes);
     for (let index = 0; index < headers.vlanIdsCount; index++) {
       this.vlanIds[row * VLAN_IDS_MAX + index] = headers.vlanIds[index];
     }
@@ -212,6 +220,10 @@ export class FlowTable {
   /** Notes the first frame of a side: its MAC address, and the receiver's while unknown. */
   sawSide(row: number, side: number, headers: FrameHeaders, bytes: Uint8Array): void {
     this.isSeen[row * SIDES + side] = 1;
+    const ttl = ttlOf(headers, bytes);
+    this.ttls[row * SIDES + side] = ttl;
+    const facts = this.facts[row];
+    if (facts !== undefined) noteTtl(facts, side === this.clientSide[row], ttl);
     if (headers.sourceMac >= 0) this.#learnMac(row, side, bytes, headers.sourceMac);
     const isPeerKnown = (this.macKnown[row] & (1 << (side ^ 1))) !== 0;
     if (headers.destinationMac >= 0 && !isPeerKnown) {
@@ -295,4 +307,9 @@ export class FlowTable {
 /** Whether the sender of a frame is side 1. `ports`: the source port stands in the upper half. */
 function isHigher(source: number, destination: number, ports: number): boolean {
   return source > destination || (source === destination && ports >>> 16 > (ports & 0xffff));
+}
+
+function noteTtl(facts: FlowFacts, isClient: boolean, ttl: number): void {
+  if (isClient) facts.clientTtl = ttl;
+  else facts.serverTtl = ttl;
 }

@@ -54,6 +54,9 @@ const PAIRING: readonly (readonly [number, string, string, number, string, strin
   [FRAGMENTED_BY_IP,              'fragmentedByIp',             'transactionId', 0, 'an IP packet in one piece',        'one in pieces'],
 ];
 
+/** No anomaly: the next request has the same key, and this one makes room for it. */
+export const SUPERSEDED = 131072;
+
 /** Lists that only pairing fills, made once: a flood of unanswered requests allocates nothing. */
 const listsByFlags = new Map<number, readonly Anomaly[]>();
 

@@ -119,9 +119,9 @@ export class ModbusAnswered {
   }
 
   /**
-   * Of the last response of each flow in a block: whole words by a view (one check of bounds for four bytes), in two
-   * chains, because each multiplication waits for the one before it in its chain. The last eight
-   * bytes are taken whole, some of them a second time, instead of one by one.
+   * Of the last response of each flow in a block: whole words by a view (one check of bounds for
+   * four bytes), in two chains, because each multiplication waits for the one before it in its
+   * chain. The last eight bytes are taken whole, some of them twice, instead of one by one.
    */
   #hashOf(bytes: Uint8Array, at: number, length: number): number {
     if (this.#viewed !== bytes) this.#look(bytes);

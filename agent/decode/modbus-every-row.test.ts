@@ -19,7 +19,7 @@ const tests = FOLDERS.flatMap((folder) =>
     .map((name) => readFileSync(join(ROOT, folder, name), 'utf8')),
 ).join('\n');
 
-/** Flows, not transactions, are on a wrong port: recognition tells them, no PDU can carry them. */
+/** Flows, not transactions, are on a wrong port: agent/record-fields.test.ts has their cases. */
 const NOT_OF_A_TRANSACTION = ['notModbusOnModbusPort', 'modbusOnOtherPort'];
 
 test('1.2: every function code has its name, and a request and a response with a case', () => {

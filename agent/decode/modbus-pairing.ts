@@ -27,6 +27,7 @@ import {
   RESPONSE_UNIT_MISMATCH,
   RESPONSE_UNSOLICITED,
   SERIAL_FRAME,
+  SUPERSEDED,
   TRANSACTION_ID_REUSED,
   transactionAnomalies,
 } from './modbus-anomalies.ts';
@@ -211,7 +212,8 @@ export class ModbusPairing {
       return true;
     }
     this.answered.giveUp(slot, pending.keyOf(row));
-    this.#giveUp(row, NONE, REQUEST_UNANSWERED);
+    const replaced = pending.keyOf(row) === key ? SUPERSEDED : 0;
+    this.#giveUp(row, NONE, REQUEST_UNANSWERED | replaced);
     return false;
   }
 
@@ -242,7 +244,7 @@ export class ModbusPairing {
       } else {
         if (!isSame) flags = TRANSACTION_ID_REUSED;
         if (timeUs - pending.lastTimeUsOf(row) > PIPELINED_WITHIN_US)
-          this.#giveUp(row, previous, 0);
+          this.#giveUp(row, previous, SUPERSEDED);
         else previous = row;
       }
       row = next;
@@ -314,6 +316,7 @@ export class ModbusPairing {
       // Nobody is to answer a broadcast.
       const isBroadcast = this.#isBroadcast(pending.keyOf(row));
       const flags = pending.flagsOf(row) | (isBroadcast ? 0 : why);
+      transaction.isSuperseded = (flags & SUPERSEDED) !== 0;
       transaction.anomalies =
         (flags & REQUEST_NOT_ORDINARY) === 0
           ? pairingAnomalies(flags)

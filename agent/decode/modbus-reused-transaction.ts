@@ -36,6 +36,7 @@ export class ReusedTransaction implements ModbusTransaction {
   responseTimeUs = -1;
   rttUs = -1;
   retriesCount = 0;
+  isSuperseded = false;
   responseCheck = -1;
   anomalies: readonly Anomaly[] = NO_ANOMALIES;
   readonly #pending: ModbusPending;

@@ -135,13 +135,18 @@ test('any segmentation of the same streams gives the same records', () => {
           return parts;
         };
         const parted = played(cut);
-        assert.deepEqual(parted.records, whole.records);
+        // Each segment has its own moment here, so the channel's times differ.
+        assert.deepEqual(parted.records.map(timeless), whole.records.map(timeless));
         assert.deepEqual(parted.counters, whole.counters);
       },
     ),
     { numRuns: 60 },
   );
 });
+
+function timeless({ openedAt, closedAt, ...rest }: Record<string, unknown>) {
+  return [openedAt === undefined, closedAt === undefined, rest];
+}
 
 test('an aborted message is told and thrown away', () => {
   const bench = new Bench();

@@ -76,6 +76,7 @@ export function learnChannel(state: FlowState, message: OpcuaMessage): void {
   }
   if (message.secureChannelId !== channel.secureChannelId) {
     channel.secureChannelId = message.secureChannelId;
+    channel.openedAtUs = channel.opensCount === 1 && !state.flow.midstream ? message.timeUs : 0;
     channel.tokenId = 0;
     channel.previousTokenId = 0;
   }
@@ -114,6 +115,7 @@ export function checkChannel(state: FlowState, message: OpcuaMessage): void {
 /** Bytes were lost: an OPN may have been among them. */
 export function doubtChannel(channel: ChannelState): void {
   channel.secureChannelId = 0;
+  channel.openedAtUs = 0;
   channel.tokenId = 0;
   channel.previousTokenId = 0;
 }

@@ -75,6 +75,8 @@ test('cipher text is never read as service or sequence number', () => {
     'secureChannelId',
     'tokenId',
     'bodyReadable',
+    'openedAt',
+    'closedAt',
     'anomalies',
     'decode',
   ]);

@@ -36,6 +36,8 @@ export interface StreamState {
 /** What a connection agreed on, against which its later messages are checked; 0 is unknown. */
 export interface ChannelState {
   secureChannelId: number;
+  /** UTC microseconds of the server's first OPN on it. */
+  openedAtUs: number;
   tokenId: number;
   previousTokenId: number;
   /** OPN requests that were seen: the first opens, the others renew. */
@@ -87,6 +89,7 @@ export function newFlowState(flow: FlowFacts, server: number): FlowState {
 export function newChannelState(): ChannelState {
   return {
     secureChannelId: 0,
+    openedAtUs: 0,
     tokenId: 0,
     previousTokenId: 0,
     opensCount: 0,

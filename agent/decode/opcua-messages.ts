@@ -380,6 +380,7 @@ export class OpcuaMessages implements ChunkSink {
       fromClient: message.fromClient,
       message: { bytes, offset, length: kept },
       secureChannelId: message.secureChannelId,
+      channelOpenedAtUs: state.channel.openedAtUs,
       bodyReadable: message.bodyReadable,
       frameNumber: context.frameNumber,
       frameAddress: context.frameAddress,

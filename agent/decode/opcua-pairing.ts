@@ -242,6 +242,7 @@ export class OpcuaPairing {
     view.securityModeSource = state.modeSource;
     view.securityPolicyUri = state.policy?.uri;
     view.renewalsCount = Math.max(state.channel.opensCount - 1, 0);
+    view.channelOpenedAtUs = state.channel.openedAtUs;
     view.bodyReadable = first.bodyReadable;
     view.requestId = first.requestId;
     view.service = serviceOf(pending, message);

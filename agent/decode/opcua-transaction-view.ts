@@ -42,6 +42,7 @@ export interface TransactionView extends OpcuaTransaction {
   securityModeSource: SecurityModeSource | undefined;
   securityPolicyUri: string | undefined;
   renewalsCount: number;
+  channelOpenedAtUs: number;
   bodyReadable: BodyReadable;
   requestId: number;
   service: string;
@@ -65,6 +66,7 @@ export function newTransactionView(
     securityModeSource: undefined,
     securityPolicyUri: undefined,
     renewalsCount: 0,
+    channelOpenedAtUs: 0,
     bodyReadable: 'yes',
     requestId: 0,
     service: '',

@@ -4,7 +4,14 @@
  * the other direction answers them.
  */
 import type { DecoderOptions } from './decoder-options.ts';
-import { FLOW_MODBUS, FLOW_OPCUA, FLOW_TLS, type FlowTable, SIDES } from './flow-table.ts';
+import {
+  FLOW_MODBUS,
+  FLOW_OPCUA,
+  FLOW_TLS,
+  type FlowTable,
+  SIDE_UNKNOWN,
+  SIDES,
+} from './flow-table.ts';
 import { BLOCK_NONE, SEGMENT_BLOCK_BYTES, type SegmentPool } from './segment-pool.ts';
 import {
   RECOGNIZED_NO,
@@ -55,6 +62,8 @@ export class Recognition {
   readonly #heldBytes: Uint16Array;
   readonly #isTentative: Uint8Array;
   readonly #tries: Uint8Array;
+  /** By row: what `isFirstRefusal` has answered. */
+  readonly #isRefused: Uint8Array;
   readonly #judged = new Uint8Array(JUDGED_BYTES_MAX);
   readonly #answer = new Uint8Array(HELD_BYTES_MAX);
   /** What the last verdict was about: the beginning of the direction in one piece. */
@@ -81,12 +90,26 @@ export class Recognition {
     this.#heldBytes = new Uint16Array(directions);
     this.#isTentative = new Uint8Array(directions);
     this.#tries = new Uint8Array(directions);
+    this.#isRefused = new Uint8Array(table.flowsMax);
   }
 
   /** Whether the port of this side is one that the configuration gives to the protocol. */
   isServerPort(row: number, side: number, protocol: number): boolean {
     const bit = protocol === FLOW_TLS ? PORT_TLS | PORT_MODBUS : PORT_OF[protocol];
     return (this.#portBits[this.#table.portOf(row, side)] & bit) !== 0;
+  }
+
+  /**
+   * Is it settled now that a flow on a port of Modbus speaks something else? The first bytes of a
+   * connection do that, and inside one a number of segments. True once per flow.
+   */
+  isFirstRefusal(direction: number): boolean {
+    const row = direction >> 1;
+    if (this.#isRefused[row] === 1 || (this.#portsOf(row) & PORT_MODBUS) === 0) return false;
+    const isBeginningSeen = this.#table.originatorSide[row] !== SIDE_UNKNOWN;
+    if (this.#tries[direction] < (isBeginningSeen ? 1 : this.#triesMax)) return false;
+    this.#isRefused[row] = 1;
+    return true;
   }
 
   /** Judges the next bytes of a direction together with those that are held. */
@@ -153,6 +176,7 @@ export class Recognition {
 
   /** The flow is over, or new. */
   reset(row: number): void {
+    this.#isRefused[row] = 0;
     for (let direction = row * SIDES; direction < (row + 1) * SIDES; direction++) {
       if (this.#first[direction] !== BLOCK_NONE) this.dropHeld(direction);
       this.#tries[direction] = 0;

@@ -15,6 +15,7 @@ import {
   SIDE_UNKNOWN,
 } from './flow-table.ts';
 import { type Recognition, VERDICT_HELD, VERDICT_NO } from './recognition.ts';
+import { refusal } from './refusals.ts';
 import { decideRoles, type Roles } from './roles.ts';
 import { copyOrigin, createSegmentContext } from './segment-origin.ts';
 import { BLOCK_NONE, SEGMENT_BLOCK_BYTES, type SegmentPool } from './segment-pool.ts';
@@ -130,7 +131,12 @@ export class StreamDelivery implements InOrderSink {
 
   #undecided(direction: number, bytes: Uint8Array, offset: number, length: number): boolean {
     const verdict = this.#recognition.judge(direction, this.#context, bytes, offset, length);
-    if (verdict === VERDICT_NO) return false;
+    if (verdict === VERDICT_NO) {
+      if (this.#recognition.isFirstRefusal(direction)) {
+        this.#tellRefusal(direction, bytes, offset, length);
+      }
+      return false;
+    }
     if (verdict === VERDICT_HELD) return true;
     const row = direction >> 1;
     this.#begin(row, direction & 1, verdict);
@@ -143,12 +149,31 @@ export class StreamDelivery implements InOrderSink {
     const table = this.#table;
     const roles = this.#rolesOf(row, side, protocol);
     const timeUs = this.#context.timeUs;
-    const flow = createFlowFacts(table, row, protocol, roles, ++this.#flowNumber, timeUs);
+    const number = ++this.#flowNumber;
+    const isOther = protocol === FLOW_MODBUS && !this.#isModbusPort(row);
+    const flow = createFlowFacts(table, row, protocol, roles, number, timeUs, isOther);
     table.state[row] = protocol;
     table.clientSide[row] = roles.clientSide;
     table.facts[row] = flow;
     table.classify(row);
     this.#analyzerOf(row).flowBegan(flow);
+  }
+
+  #isModbusPort(row: number): boolean {
+    const judged = this.#recognition;
+    return judged.isServerPort(row, 0, FLOW_MODBUS) || judged.isServerPort(row, 1, FLOW_MODBUS);
+  }
+
+  #tellRefusal(direction: number, bytes: Uint8Array, offset: number, length: number): void {
+    if (this.#sink.notModbusOnModbusPort === undefined) return;
+    const row = direction >> 1;
+    const context = this.#context;
+    const roles = this.#rolesOf(row, direction & 1, FLOW_MODBUS);
+    const { timeUs } = context;
+    const number = ++this.#flowNumber;
+    const flow = createFlowFacts(this.#table, row, FLOW_MODBUS, roles, number, timeUs, false);
+    const fromClient = (direction & 1) === roles.clientSide;
+    this.#sink.notModbusOnModbusPort(refusal(flow, context, fromClient, bytes, offset, length));
   }
 
   #rolesOf(row: number, side: number, protocol: number): Roles {

@@ -75,6 +75,10 @@ export function agentMetrics(status: AgentStatus): Metric[] {
       { name: 'refusedMessages', help: 'messages that the hub refused', value: uplink.refusedMessages },
       { name: 'receiptAgeSeconds', help: 'seconds since the last verified receipt; -1 when none came', value: uplink.receiptAgeSeconds ?? -1 },
     );
+    if (uplink.certificateDaysLeft !== undefined) {
+      const help = 'days until the certificate of this gateway ends';
+      metrics.push({ name: 'certificateDaysLeft', help, value: uplink.certificateDaysLeft });
+    }
   }
   return metrics;
 }

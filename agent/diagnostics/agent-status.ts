@@ -37,6 +37,8 @@ export interface BufferStatus {
   readonly observationsStored: number;
   /** To the storage, on this UTC day: what flash pays. */
   readonly bytesWrittenToday?: number;
+  /** On the whole day before; 0 where nothing ran. */
+  readonly bytesWrittenYesterday?: number;
   /** Signed and not receipted, and when the oldest of them was signed (wall clock). */
   readonly outboxMessages?: number;
   readonly outboxBytes?: number;
@@ -75,6 +77,8 @@ export interface UplinkStatus {
   readonly requestsAnswered?: number;
   /** Foreign keys, broken rules, older revisions. */
   readonly advisoriesRefused?: number;
+  /** Until the certificate of mutual TLS ends; absent without one. */
+  readonly certificateDaysLeft?: number;
   /** Seconds since the hub's last verified receipt; absent when none has come. */
   readonly receiptAgeSeconds?: number;
   readonly fault?: { readonly code: string; readonly problem: string; readonly remedy: string };

@@ -76,6 +76,10 @@ export interface DiskFacts {
   readonly freeBytes: number;
   readonly totalBytes: number;
   readonly isWritable: boolean;
+  /** The folder is made by the agent's first start; the figures are of the disk it will be on. */
+  readonly isNotMade?: boolean;
+  /** The folder is somebody else's: what this user may do there says nothing about the agent. */
+  readonly isOfOther?: boolean;
   /** `no folder`, `EROFS`... */
   readonly error?: string;
   /** Median of a few small synchronous writes. */
@@ -112,8 +116,8 @@ export interface UplinkStep {
   readonly tookMs: number;
   /** What OpenSSL, the system or MQTT call it: `CERT_HAS_EXPIRED`, `ECONNREFUSED`, `0x87`. */
   readonly code?: string;
-  /** `tls`: end of the broker's certificate. */
-  readonly notAfterMs?: number;
+  /** `tls`: how long the broker's certificate still holds. */
+  readonly daysLeft?: number;
 }
 
 export interface Wanted {
@@ -129,6 +133,8 @@ export interface DoctorFacts {
   readonly configPath: string;
   /** Faults of the configuration, one sentence each; empty when it is good. */
   readonly configFaults: readonly string[];
+  /** The file is not there, or this user may not read it. */
+  readonly isConfigUnreadable?: boolean;
   /** From the configuration; absent while it can't be read. */
   readonly wanted?: Wanted;
   readonly interfaces: readonly InterfaceFacts[];

@@ -61,6 +61,9 @@ function captureLine(status: AgentStatus): string {
   return `capture    ${status.isCapturing ? 'running' : `STOPPED${fault}`}${restarts}`;
 }
 
+/** It should have renewed itself by then. */
+const CERTIFICATE_DAYS_TOLD = 30;
+
 function uplinkLines(uplink: UplinkStatus | undefined): string[] {
   if (uplink === undefined) return ['uplink     none configured: everything stays here'];
   const receipt =
@@ -72,6 +75,9 @@ function uplinkLines(uplink: UplinkStatus | undefined): string[] {
       `to ${escapeText(uplink.broker)}, ${receipt}`,
     `           ${uplink.outboxMessages} messages waiting (${uplink.outboxBytes} bytes), ` +
       `${uplink.refusedMessages} refused`,
+    ...((uplink.certificateDaysLeft ?? CERTIFICATE_DAYS_TOLD) < CERTIFICATE_DAYS_TOLD
+      ? [`           certificate ends in ${uplink.certificateDaysLeft} days`]
+      : []),
     ...(uplink.fault
       ? [`           ${uplink.fault.code}: ${escapeText(uplink.fault.problem)}`]
       : []),

@@ -147,3 +147,19 @@ test('what is no interval is none, whatever it is', () => {
     }),
   );
 });
+
+// biome-ignore format: one case per line
+const widths = [
+  { columns: 80, ends: 'RTT ms', shows: ['CLIENT', 'SERVER', 'UNIT', 'REQ/S', 'WRITES', 'EXC', 'RTT ms'] },
+  { columns: 60, ends: 'WRITES', shows: ['CLIENT', 'SERVER', 'REQ/S', 'WRITES'] },
+];
+
+for (const { columns, ends, shows } of widths) {
+  test(`a terminal of ${columns} columns shows whole columns, and the writes`, () => {
+    const model = new TopModel();
+    model.add(interval(0));
+    const head = topScreen(model.view(), 'North', { columns, rows: 24 }, false)[2];
+    assert.ok(head.length <= columns && head.endsWith(ends), head);
+    assert.deepEqual(head.trim().split(/\s{1,}(?!ms)/), shows);
+  });
+}

@@ -33,19 +33,20 @@ export function topScreen(
   const columns = Math.max(1, Math.floor(size.columns));
   const rows = Math.max(1, Math.floor(size.rows));
   const facts = factLines(view);
-  const heads = headLines(view, siteName);
+  const shown = columnsThatFit(columns);
+  const heads = headLines(view, siteName, shown);
   // A quarter for the newest facts, at most ten; the rest for conversations.
   const factRows = Math.min(facts.length, 10, Math.max(0, Math.floor(rows / 4)));
   const roomForRows = Math.max(0, rows - heads.length - factRows - (factRows > 0 ? 1 : 0));
   const lines: Line[] = [
     ...heads,
-    ...view.rows.slice(0, roomForRows).map(rowLine),
+    ...view.rows.slice(0, roomForRows).map((row) => rowLine(row, shown)),
     ...(factRows > 0 ? [{ text: 'NEWEST', style: INVERSE }, ...facts.slice(0, factRows)] : []),
   ];
   return lines.slice(0, rows).map((line) => styled(line, columns, hasColours));
 }
 
-function headLines(view: TopView, siteName: string): Line[] {
+function headLines(view: TopView, siteName: string, shown: readonly number[]): Line[] {
   const { framesDropped, bytesMissed, linksDown, missedIntervals } = view;
   const lost = [
     ...(framesDropped > 0 ? [`${framesDropped} frames DROPPED`] : []),
@@ -60,14 +61,14 @@ function headLines(view: TopView, siteName: string): Line[] {
     { text: `${siteName}   ${rates}`, style: BOLD },
     lost.length === 0 ? { text: 'nothing dropped' } : { text: lost.join(', '), style: RED },
     {
-      text: tableText(['', 'CLIENT', 'SERVER', 'UNIT', 'REQ/S', 'WRITES', 'EXC', 'RTT ms']),
+      text: tableText(['', 'CLIENT', 'SERVER', 'UNIT', 'REQ/S', 'WRITES', 'EXC', 'RTT ms'], shown),
       style: INVERSE,
     },
   ];
 }
 
-function rowLine(row: ConversationRow): Line {
-  const text = tableText([
+function rowLine(row: ConversationRow, shown: readonly number[]): Line {
+  const cells = [
     row.protocol,
     row.client,
     row.server,
@@ -76,16 +77,29 @@ function rowLine(row: ConversationRow): Line {
     String(row.writes),
     String(row.exceptions),
     row.rttUs === undefined ? '' : (row.rttUs / 1000).toFixed(1),
-  ]);
+  ];
+  const text = tableText(cells, shown);
   if (row.writes > 0) return { text, style: YELLOW };
   return { text };
 }
 
-const WIDTHS = [7, 16, 22, 5, 8, 7, 5, 7] as const;
+/** IPv4 with a port fits; all together fit a terminal of 80 columns. */
+const WIDTHS = [6, 15, 21, 4, 7, 6, 4, 6] as const;
+/** Those that a narrow terminal does without: round trip, exceptions, unit. */
+const SPARED_FIRST = [7, 6, 3] as const;
 
-function tableText(cells: readonly string[]): string {
-  return cells
-    .map((cell, at) => (at < 3 ? cell.padEnd(WIDTHS[at]) : cell.padStart(WIDTHS[at])))
+function columnsThatFit(columns: number): readonly number[] {
+  let shown = WIDTHS.map((_, at) => at);
+  for (const spared of SPARED_FIRST) {
+    const width = shown.reduce((sum, at) => sum + WIDTHS[at] + 1, -1);
+    if (width > columns) shown = shown.filter((at) => at !== spared);
+  }
+  return shown;
+}
+
+function tableText(cells: readonly string[], shown: readonly number[]): string {
+  return shown
+    .map((at) => (at < 3 ? cells[at].padEnd(WIDTHS[at]) : cells[at].padStart(WIDTHS[at])))
     .join(' ');
 }
 

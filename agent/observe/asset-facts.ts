@@ -8,6 +8,8 @@ export const FACTS_PER_ASSET_MAX = 32;
 /** Facts of all assets together. */
 export const FACTS_MAX = 49_152;
 const FACT_CHARACTERS_MAX = 256;
+/** Source of what `fieldtap probe` asked for. */
+export const ASKED_SOURCE = 'probe';
 
 export type FactValue = string | number;
 
@@ -56,6 +58,8 @@ export class AssetFacts {
   readonly #budget: FactBudget;
   /** Made with the first fact: most devices of a large plant tell nothing. */
   #facts: Map<string, WritableFact> | undefined;
+  /** Bit n: the fact that was learned as the n-th has been announced. None is ever taken back. */
+  #toldMask = 0;
 
   constructor(budget: FactBudget) {
     this.#budget = budget;
@@ -64,10 +68,9 @@ export class AssetFacts {
   /** True: nothing of that name and value was known. The same again only moves `lastSeenUs`. */
   add(fact: AssetFact): boolean {
     const { name, source, firstSeenUs, lastSeenUs, confidence } = fact;
-    const value =
-      typeof fact.value === 'string' ? fact.value.slice(0, FACT_CHARACTERS_MAX) : fact.value;
+    const value = keptOf(fact.value);
     if (value === '') return false;
-    const key = `${name}=${value}`;
+    const key = keyOf(fact);
     const known = this.#facts?.get(key);
     if (known !== undefined) {
       known.firstSeenUs = Math.min(known.firstSeenUs, firstSeenUs);
@@ -81,8 +84,42 @@ export class AssetFacts {
     }
     this.#budget.used++;
     this.#facts ??= new Map();
+    // What was heard already and is confirmed now is no news for the hub.
+    if (source === ASKED_SOURCE && this.#facts.has(heardKeyOf(name, value))) {
+      this.#toldMask |= 1 << this.#facts.size;
+    }
     this.#facts.set(key, { name, value, source, firstSeenUs, lastSeenUs, confidence });
     return true;
+  }
+
+  /** Facts that were never announced, at most `factsMax`; they count as announced now. */
+  takeUntold(factsMax: number): AssetFact[] {
+    if (!this.hasUntold) return [];
+    const untold: AssetFact[] = [];
+    for (const [index, fact] of this.list().entries()) {
+      if (untold.length >= factsMax) break;
+      if ((this.#toldMask & (1 << index)) !== 0) continue;
+      this.#toldMask |= 1 << index;
+      untold.push(fact);
+    }
+    return untold;
+  }
+
+  /** For the state: which facts of `list` have been announced, bit by bit. */
+  get toldMask(): number {
+    return this.#toldMask;
+  }
+
+  get hasUntold(): boolean {
+    return this.#toldMask !== (this.size === FACTS_PER_ASSET_MAX ? -1 : (1 << this.size) - 1);
+  }
+
+  /** A fact from the state of before; `isTold`: the hub was to hear of it then. */
+  restore(fact: AssetFact, isTold: boolean): void {
+    this.add(fact);
+    if (!isTold || this.#facts === undefined) return;
+    const index = [...this.#facts.keys()].indexOf(keyOf(fact));
+    if (index >= 0) this.#toldMask |= 1 << index;
   }
 
   list(): AssetFact[] {
@@ -100,16 +137,41 @@ export class AssetFacts {
   }
 }
 
-export function conflictsOf(facts: readonly AssetFact[]): FactConflict[] {
-  const byName = new Map<string, AssetFact[]>();
+function keptOf(value: FactValue): FactValue {
+  return typeof value === 'string' ? value.slice(0, FACT_CHARACTERS_MAX) : value;
+}
+
+/** What we asked for ourselves stands beside what was heard, also where it says the same. */
+function keyOf({ name, value, source }: AssetFact): string {
+  return source === ASKED_SOURCE ? `${name}=${keptOf(value)} asked` : heardKeyOf(name, value);
+}
+
+function heardKeyOf(name: string, value: FactValue): string {
+  return `${name}=${keptOf(value)}`;
+}
+
+/** The same fact from the same side, of several addresses of one device, once. */
+export function withoutDoubles(facts: readonly AssetFact[]): AssetFact[] {
+  const byKey = new Map<string, AssetFact>();
   for (const fact of facts) {
-    if (!SINGLE_VALUED.has(fact.name)) continue;
-    byName.set(fact.name, [...(byName.get(fact.name) ?? []), fact]);
+    const key = keyOf(fact);
+    if (!byKey.has(key)) byKey.set(key, fact);
+  }
+  return [...byKey.values()];
+}
+
+export function conflictsOf(facts: readonly AssetFact[]): FactConflict[] {
+  const byName = new Map<string, Map<FactValue, number>>();
+  for (const { name, value, lastSeenUs } of facts) {
+    if (!SINGLE_VALUED.has(name)) continue;
+    const values = byName.get(name) ?? new Map<FactValue, number>();
+    values.set(value, Math.max(values.get(value) ?? 0, lastSeenUs));
+    byName.set(name, values);
   }
   return [...byName]
-    .filter(([, values]) => values.length > 1)
+    .filter(([, values]) => values.size > 1)
     .map(([name, values]) => ({
       name,
-      values: values.sort((a, b) => b.lastSeenUs - a.lastSeenUs).map(({ value }) => value),
+      values: [...values].sort(([, a], [, b]) => b - a).map(([value]) => value),
     }));
 }

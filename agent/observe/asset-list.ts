@@ -2,7 +2,7 @@
  * Devices from rows: which addresses are one device, which are only behind a router, which units
  * are devices of their own, and what contradicts itself. Nothing is merged on a guess.
  */
-import { type AssetFact, conflictsOf, type FactConflict } from './asset-facts.ts';
+import { type AssetFact, conflictsOf, type FactConflict, withoutDoubles } from './asset-facts.ts';
 import type { AssetRow, SeenUnit } from './asset-table.ts';
 import {
   forwardedBy,
@@ -164,15 +164,6 @@ function macFacts(mac: MacRow, macVendor: MacVendor | undefined): AssetFact[] {
     ...facts,
     { name: 'macVendor', value: vendor, source: 'ieee.oui', ...seen, confidence: 0.7 },
   ];
-}
-
-function withoutDoubles(facts: readonly AssetFact[]): AssetFact[] {
-  const byKey = new Map<string, AssetFact>();
-  for (const fact of facts) {
-    const key = `${fact.name}=${fact.value}`;
-    if (!byKey.has(key)) byKey.set(key, fact);
-  }
-  return [...byKey.values()];
 }
 
 /** A device behind a gateway shares the gateway's address; its MAC address is not its own. */

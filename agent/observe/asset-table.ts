@@ -6,6 +6,7 @@ import type { Endpoint, FlowFacts, Protocol } from '../../protocols/flow.ts';
 import type { ConversationCounts } from '../../protocols/interval-report.ts';
 import type { ArpClaim } from '../../protocols/link/arp.ts';
 import type { LldpNeighbor } from '../../protocols/link/lldp.ts';
+import { hasUntold } from './asset-changes.ts';
 import { AssetFacts, FactBudget, type FactValue } from './asset-facts.ts';
 import { type Asset, listAssets, type UnitSeen } from './asset-list.ts';
 import { MacTable } from './mac-table.ts';
@@ -20,6 +21,7 @@ export type { Asset, UnitSeen } from './asset-list.ts';
 
 const NO_UNIT_FACTS: AssetRow['unitFacts'] = new Map();
 const NO_UNITS: AssetRow['units'] = new Map();
+const NO_TOLD_UNITS: AssetRow['toldUnits'] = new Set();
 const NOTHING: ReadonlyMap<string, number> = new Map();
 /** What the loopback interface has. */
 const NO_MAC = '00:00:00:00:00:00';
@@ -48,8 +50,10 @@ export interface AssetRow {
   isChanged: boolean;
   /** Not saved yet. */
   isNew: boolean;
-  /** Not told yet. */
-  isUntold: boolean;
+  /** It was announced as a device that is there; what it tells is told apart. */
+  isTold: boolean;
+  /** Units that were announced. */
+  toldUnits: ReadonlySet<number>;
   savedUs: number;
 }
 
@@ -93,12 +97,9 @@ export class AssetTable {
   takeTouched(rowsMax: number): readonly AssetRow[] {
     if (this.#touched.size === 0) return [];
     const all = [...this.#touched];
-    const rows = all.filter(({ isUntold }) => isUntold).slice(0, rowsMax);
-    rows.push(...all.filter(({ isUntold }) => !isUntold).slice(0, rowsMax - rows.length));
-    for (const row of rows) {
-      this.#touched.delete(row);
-      row.isUntold = false;
-    }
+    const rows = all.filter(({ isTold }) => !isTold).slice(0, rowsMax);
+    rows.push(...all.filter(({ isTold }) => isTold).slice(0, rowsMax - rows.length));
+    for (const row of rows) this.#touched.delete(row);
     return rows;
   }
 
@@ -108,13 +109,10 @@ export class AssetTable {
     this.#touched.add(row);
   }
 
-  /** Nothing is to be told of what is known of that address now. */
-  forgetTouched(address: string): AssetRow | undefined {
-    const row = this.#rows.get(address);
-    if (row === undefined) return undefined;
-    row.isUntold = false;
-    this.#touched.delete(row);
-    return row;
+  /** The row waits for `takeTouched` exactly when something of it was not told yet. */
+  keepUntold(row: AssetRow): void {
+    if (hasUntold(row)) this.#touched.add(row);
+    else this.#touched.delete(row);
   }
 
   /** Both ends of a new conversation; returns which of the two had not been seen before. */
@@ -268,7 +266,8 @@ export class AssetTable {
       units: NO_UNITS,
       isChanged: true,
       isNew: true,
-      isUntold: true,
+      isTold: false,
+      toldUnits: NO_TOLD_UNITS,
       savedUs: 0,
     };
     this.#rows.set(address, row);

@@ -35,7 +35,7 @@ export function communityId(
   bytes[rest + 3] = first.port;
   bytes[rest + 4] = second.port >>> 8;
   bytes[rest + 5] = second.port;
-  return VERSION + sha1Base64(bytes);
+  return [VERSION, sha1Base64(bytes)].join('');
 }
 
 function isBefore(one: CommunityIdEnd, other: CommunityIdEnd): boolean {

@@ -10,12 +10,13 @@ import type {
 } from '../../protocols/interval-report.ts';
 import type { OpcuaTransaction } from '../../protocols/opcua/transaction.ts';
 import { communityId } from './community-id.ts';
+import { flatKey } from './flat-key.ts';
 import { PeriodicRows, type Regularity } from './periodic-rows.ts';
 
 /** Conversations kept; a further one is only counted. */
-export const CONVERSATIONS_KEPT_MAX = 8192;
+export const CONVERSATIONS_KEPT_MAX = 4096;
 /** Pairs of client and server whose flows are described. */
-export const PAIRS_MAX = 8192;
+export const PAIRS_MAX = 4096;
 /** Pairs of conversation and service with a period of their own. */
 export const SERVICE_PERIODS_MAX = 8192;
 /** Flows of a pair whose Community ID is kept, the newest ones. */
@@ -144,7 +145,7 @@ export class ConversationMemory {
 
   /** Row of a service of a pair, made where there is none; -1: no room. */
   periodRow(pair: string, service: string): number {
-    const key = `${pair} ${service}`;
+    const key = flatKey(pair, service);
     const known = this.#periodRow.get(key);
     if (known !== undefined) return known;
     if (this.#periodRow.size >= SERVICE_PERIODS_MAX) {
@@ -227,7 +228,7 @@ export function pairKey(
   serverIpAddress: string,
   serverPort: number,
 ): string {
-  return `${protocol} ${clientIpAddress} ${serverIpAddress} ${serverPort}`;
+  return flatKey(protocol, clientIpAddress, serverIpAddress, serverPort);
 }
 
 export function pairOf(counts: ConversationCounts): string {
@@ -236,7 +237,7 @@ export function pairOf(counts: ConversationCounts): string {
 }
 
 export function conversationKey(counts: ConversationCounts): string {
-  return `${pairOf(counts)} ${counts.transport} ${counts.unitId ?? ''}`;
+  return flatKey(pairOf(counts), counts.transport, counts.unitId);
 }
 
 function sum(a: ConversationCounts, b: ConversationCounts): ConversationCounts {

@@ -6,6 +6,7 @@
 import type { FlowFacts, Protocol } from '../../protocols/flow.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import type { OpcuaTransaction } from '../../protocols/opcua/transaction.ts';
+import { flatKey } from './flat-key.ts';
 import { RTT_BINS, rttBin } from './rtt-histogram.ts';
 import { SubjectCells } from './subject-cells.ts';
 
@@ -265,8 +266,8 @@ export class ConversationTable {
 
   #lookUp(flow: FlowFacts, unit: number, transport: string): number {
     const { protocol, client, server } = flow;
-    const pair = `${protocol} ${client.ipAddress} ${server.ipAddress} ${server.port}`;
-    const key = `${pair} ${unit}`;
+    const pair = flatKey(protocol, client.ipAddress, server.ipAddress, server.port);
+    const key = flatKey(pair, unit);
     const known = this.#rowByKey.get(key);
     this.isNewRow = known === undefined;
     if (known !== undefined) {

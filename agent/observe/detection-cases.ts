@@ -40,6 +40,7 @@ export class DetectionCases {
   readonly #cases = new Map<string, Case>();
   evictedCount = 0;
   #framesBytesHeld = 0;
+  #isNewWaiting = false;
 
   constructor(digest: Digest) {
     this.#digest = digest;
@@ -47,6 +48,11 @@ export class DetectionCases {
 
   get used(): number {
     return this.#cases.size;
+  }
+
+  /** A case that no report has told yet. */
+  get isNewWaiting(): boolean {
+    return this.#isNewWaiting;
   }
 
   /** `evidence` is asked only for the first hit of a case: frames are copied at once or never. */
@@ -61,6 +67,7 @@ export class DetectionCases {
       const kept = this.#holdFrames(evidence());
       const detection = this.#describe(finding, context, key, kept);
       this.#cases.set(key, { detection, toldUs: timeUs, pending: 'raised' });
+      this.#isNewWaiting = true;
       return;
     }
     known.detection = {
@@ -80,6 +87,7 @@ export class DetectionCases {
   /** Changes to tell now; what exceeds a report waits for the next one. */
   take(): DetectionChange[] {
     const changes: DetectionChange[] = [];
+    this.#isNewWaiting = false;
     for (const one of this.#cases.values()) {
       if (one.pending === undefined) continue;
       if (changes.length >= DETECTIONS_PER_REPORT_MAX) break;

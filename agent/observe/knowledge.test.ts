@@ -179,6 +179,7 @@ test('saved and restored, everything is as it was but stale', () => {
   before.poll(['10.0.0.6'], ['192.168.9.1', ROUTER_MAC]);
   before.knowledge.assets.unitFact('10.0.1.9', 7, 'productCode', 'X1', 'modbus', BEGIN_US);
   before.endInterval();
+  before.knowledge.takeAssetChanges();
   const rows = before.knowledge.takeState(true);
   const after = plant();
   const counts = after.knowledge.restore(rows, BEGIN_US + 60_000_000);
@@ -193,6 +194,59 @@ test('saved and restored, everything is as it was but stale', () => {
     ranges(before).map(({ stale: _, ...range }) => range),
   );
   assert.deepEqual(after.knowledge.takeAssetChanges(), [], 'nothing of it is news');
+});
+
+test('killed at any report, each device is announced once and each fact of it', () => {
+  const told: string[] = [];
+  const tell = (knowledge: Knowledge): readonly StateRow[] => {
+    for (const { change, assetId, facts } of knowledge.takeAssetChanges()) {
+      told.push(`${change} ${assetId}`, ...facts.map(({ value }) => `${assetId} ${value}`));
+    }
+    return knowledge.takeState(false);
+  };
+  const saved = new Map<string, StateRow>();
+  const learn = (rows: readonly StateRow[]) => {
+    for (const row of rows) saved.set(`${row.kind} ${row.key}`, row);
+  };
+  let life = plant();
+  for (let second = 0; second < 40; second++) {
+    life.poll(HMI, [`10.0.1.${second}`], { unitId: 1 + (second % 3) });
+    const fact = [`10.0.1.${second >> 1}`, 'productName', `P${second}`, 'opcua.BuildInfo'] as const;
+    life.knowledge.assets.fact(...fact, BEGIN_US + second);
+    life.endInterval();
+    learn(tell(life.knowledge));
+    if (second % 7 !== 3) continue;
+    // Killed; captures again, and hears a device, before the state of before arrives.
+    life = plant();
+    life.knowledge.expectState();
+    life.poll(HMI, ['10.0.1.0'], { unitId: 1 });
+    life.knowledge.assets.fact('10.0.1.0', 'productName', 'seen early', 'test', BEGIN_US);
+    assert.deepEqual(tell(life.knowledge), []);
+    life.knowledge.restore([...saved.values()], BEGIN_US);
+    life.knowledge.stateIsComplete();
+  }
+  learn(tell(life.knowledge));
+  const twice = told.filter((each, index) => !/^changed/.test(each) && told.indexOf(each) < index);
+  assert.deepEqual(twice, []);
+  for (let number = 0; number < 40; number++) {
+    assert.ok(told.includes(`new 10.0.1.${number}`), `10.0.1.${number}`);
+    assert.ok(told.includes(`10.0.1.${number >> 1} P${number}`), `P${number}`);
+  }
+  assert.ok(told.includes('10.0.1.0 seen early'));
+});
+
+test('a device with more facts than a change holds tells the rest with the next report', () => {
+  const { poll, knowledge } = plant();
+  poll(HMI, PLC);
+  for (let number = 0; number < 30; number++) {
+    knowledge.assets.fact('10.0.1.9', 'endpoint', `url ${number}`, 'test', BEGIN_US);
+  }
+  const told: (string | number)[] = [];
+  for (let report = 0; report < 4; report++) {
+    for (const { facts } of knowledge.takeAssetChanges()) told.push(...facts.map((f) => f.value));
+  }
+  for (let number = 0; number < 30; number++)
+    assert.ok(told.includes(`url ${number}`), `${number}`);
 });
 
 test('what is steady is saved once a minute, what is new within ten seconds', () => {
@@ -216,6 +270,19 @@ test('what is steady is saved once a minute, what is new within ten seconds', ()
   assert.ok(early.includes('10.0.1.10'), 'new');
   assert.ok(!early.some((key) => key.startsWith('10.0.1.9 ')), 'went on as before');
   assert.ok(keysAt(62).some((key) => key.startsWith('10.0.1.9 ')));
+});
+
+test('many devices do not keep conversations and registers off the disk', () => {
+  const { poll, knowledge, endInterval } = plant();
+  for (let number = 0; number < 900; number++) {
+    poll(HMI, [`10.2.${number >> 8}.${number & 255}`]);
+  }
+  endInterval();
+  const kinds = knowledge.takeState(false).map(({ kind }) => kind);
+  assert.equal(kinds.length, 512);
+  for (const kind of ['asset', 'conversation', 'registers']) {
+    assert.ok(kinds.filter((each) => each === kind).length > 100, kind);
+  }
 });
 
 test('state that makes no sense is refused, never thrown', () => {

@@ -19,9 +19,9 @@ import { uint16At } from '../../protocols/link/network-order.ts';
 import type { RegisterMap } from '../../protocols/modbus/register-map.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import type { OpcuaTransaction, OpcuaTransportMessage } from '../../protocols/opcua/transaction.ts';
-import { AssetChanges } from './asset-changes.ts';
+import { takeAssetChanges } from './asset-changes.ts';
 import type { Asset } from './asset-list.ts';
-import type { AssetTable } from './asset-table.ts';
+import type { AssetRow, AssetTable } from './asset-table.ts';
 import {
   describeConversation,
   type KnownConversation,
@@ -77,9 +77,12 @@ export class Knowledge implements DecodeSink {
   readonly honesty = new SensorHonesty();
   readonly #registerMap: RegisterMap | undefined;
   readonly #remembersRegisters: boolean;
-  readonly #changes: AssetChanges;
   readonly #state = new StateKeeper(this);
   readonly #flowNumbers = new Int32Array(SLOTS).fill(-1);
+  /** Told in the report under way, so that its state says so. */
+  #toldRows: readonly AssetRow[] = [];
+  /** The state of before is still to come: nothing is told or saved against it. */
+  #isExpectingState = false;
   /** Everything before was missed: the time of a restart, UTC µs. */
   #restartedUs: number | undefined;
   #nowUs = 0;
@@ -93,7 +96,6 @@ export class Knowledge implements DecodeSink {
     this.nodes = new NodeMemory(digest, (server, name, value, source, timeUs) =>
       assets.fact(server, name, value, source, timeUs),
     );
-    this.#changes = new AssetChanges(assets);
   }
 
   modbusTransaction(transaction: ModbusTransaction): void {
@@ -171,19 +173,41 @@ export class Knowledge implements DecodeSink {
 
   /** Devices that are new or told something new since the last call. */
   takeAssetChanges(): readonly AssetChange[] {
-    return this.#changes.take();
+    if (this.#isExpectingState) return [];
+    const { changes, rows } = takeAssetChanges(this.assets);
+    this.#toldRows = rows;
+    return changes;
   }
 
-  /** State that changed and is due to be saved; `isLast`: all that changed. */
+  /**
+   * State that changed and is due to be saved; `isLast`: all that changed. Call it after
+   * `takeAssetChanges` of the same report: what was told there is among it.
+   */
   takeState(isLast: boolean): readonly StateRow[] {
-    return this.#state.take(this.#nowUs, isLast);
+    if (this.#isExpectingState) return [];
+    const told = this.#toldRows;
+    this.#toldRows = [];
+    return this.#state.take(this.#nowUs, isLast, told);
+  }
+
+  /** From now on until `stateIsComplete`, `restore` is given what was known before. */
+  expectState(): void {
+    this.#isExpectingState = true;
+  }
+
+  stateIsComplete(): void {
+    this.#isExpectingState = false;
+  }
+
+  /** Half of what was known before may still be missing. */
+  get isExpectingState(): boolean {
+    return this.#isExpectingState;
   }
 
   /** Puts saved state back; what was not heard since `nowUs` is told as stale. */
   restore(rows: readonly StateRow[], nowUs: number): RestoreCounts {
     const counts = restoreRows(this, rows);
     if (counts.restored > 0) this.#restartedUs ??= nowUs;
-    for (const { kind, key } of rows) if (kind === 'asset') this.#changes.forget(key);
     return counts;
   }
 

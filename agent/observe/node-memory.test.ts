@@ -82,6 +82,24 @@ test('BuildInfo becomes facts of the server, each with its source', () => {
   ]);
 });
 
+/** BuildInfo as an ExtensionObject in a Variant (OPC 10000-5 §12.4; OPC 10000-6 §5.2.2.15). */
+const buildInfo = (product: string) => {
+  const body = uaBytes('urn:acme', 'Acme', product, '2.4.1', '77', new Uint8Array(8));
+  return uaBytes(1, 22, 1, 0, 0x54, 1, 1, int32(body.length), body);
+};
+
+test('BuildInfo as one object becomes the same facts, but only of the node that is the server', () => {
+  const { read, told } = memory();
+  read([3000, 2260], [buildInfo('Something Else'), buildInfo('Pump Server')]);
+  assert.deepEqual(told, [
+    '10.0.1.20 productUri urn:acme opcua.BuildInfo',
+    '10.0.1.20 manufacturerName Acme opcua.BuildInfo',
+    '10.0.1.20 productName Pump Server opcua.BuildInfo',
+    '10.0.1.20 softwareVersion 2.4.1 opcua.BuildInfo',
+    '10.0.1.20 buildNumber 77 opcua.BuildInfo',
+  ]);
+});
+
 test('a node keeps its last value, its changes and its period', () => {
   const { read, list } = memory();
   for (const [second, value] of ['a', 'a', 'b', 'b'].entries()) read([3000], [text(value)], second);

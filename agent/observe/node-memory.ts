@@ -4,10 +4,12 @@
  * here within a budget: beyond it a message is counted as skipped, and the next one serves as well.
  */
 import type { Digest } from '../../protocols/decoded.ts';
+import { type BuildInfo, buildInfosIn, holdsBuildInfo } from '../../protocols/opcua/build-info.ts';
 import { decodeRequest, decodeResponse } from '../../protocols/opcua/service-body.ts';
 import type { OpcuaTransaction } from '../../protocols/opcua/transaction.ts';
 import { valueText } from '../../protocols/opcua/value-text.ts';
 import type { DataValueFields } from '../../protocols/opcua/variant.ts';
+import { flatKey } from './flat-key.ts';
 import { PeriodicRows, type Regularity } from './periodic-rows.ts';
 
 /** Nodes kept; further ones are only counted. */
@@ -64,7 +66,7 @@ export type TellServer = (
 ) => void;
 
 /** Variables of BuildInfo (OPC 10000-5 §6.3.1; ids of namespace 0). */
-const BUILD_INFO: Readonly<Record<string, string>> = {
+const BUILD_INFO_VARIABLES: Readonly<Record<string, string>> = {
   'i=2261': 'productName',
   'i=2262': 'productUri',
   'i=2263': 'manufacturerName',
@@ -72,6 +74,9 @@ const BUILD_INFO: Readonly<Record<string, string>> = {
   'i=2265': 'buildNumber',
   'i=2266': 'buildDate',
 };
+/** ServerStatus and its BuildInfo, whole. */
+const BUILD_INFO_OBJECTS: readonly string[] = ['i=2256', 'i=2260'];
+const BUILD_INFO_SOURCE = 'opcua.BuildInfo';
 
 export class NodeMemory {
   readonly rows = new PeriodicRows(NODES_MAX);
@@ -141,7 +146,7 @@ export class NodeMemory {
 
   /** The row of that node, made where there is none; undefined: no room. */
   node(server: string, nodeId: string, attributeId: number): NodeRow | undefined {
-    const key = `${server} ${attributeId} ${nodeId}`;
+    const key = flatKey(server, attributeId, nodeId);
     let node = this.#nodes.get(key);
     if (node !== undefined) return node;
     if (this.#nodes.size >= NODES_MAX) {
@@ -167,7 +172,7 @@ export class NodeMemory {
   }
 
   setName(server: string, nodeId: string, name: string): void {
-    const key = `${server} ${nodeId}`;
+    const key = flatKey(server, nodeId);
     if (this.#names.size >= NODE_NAMES_MAX && !this.#names.has(key)) {
       this.namesRefusedCount++;
       return;
@@ -208,23 +213,36 @@ export class NodeMemory {
     if (asked === undefined || answered === undefined) return;
     const server = flow.server.ipAddress;
     const count = Math.min(asked.length, answered.length, ITEMS_PER_MESSAGE_MAX);
+    let holdsServer = false;
     for (let index = 0; index < count; index++) {
       const { nodeId: alias, attributeId = ATTRIBUTE_VALUE, indexRange } = asked[index];
       if (alias === undefined || (indexRange ?? '') !== '') continue;
       const nodeId = bindings.registeredNodeId?.(alias) ?? alias;
       const result = answered[index];
       if (attributeId === ATTRIBUTE_BROWSE_NAME) this.#nameOf(server, nodeId, result);
-      const told = attributeId === ATTRIBUTE_VALUE ? BUILD_INFO[nodeId] : undefined;
+      const told = attributeId === ATTRIBUTE_VALUE ? BUILD_INFO_VARIABLES[nodeId] : undefined;
       const value = result.value?.value;
       if (told !== undefined && typeof value === 'string') {
-        this.#tell(server, told, value, 'opcua.BuildInfo', response.timeUs);
+        this.#tell(server, told, value, BUILD_INFO_SOURCE, response.timeUs);
       }
+      holdsServer ||= BUILD_INFO_OBJECTS.includes(nodeId) && holdsBuildInfo(result);
       // The other attributes describe the node; only its value changes with the plant.
       if (attributeId !== ATTRIBUTE_VALUE || isUnknownNode(result)) continue;
       const node = this.node(server, nodeId, attributeId);
       if (node === undefined) continue;
       node.readsCount++;
       this.#learn(node, result, response.timeUs);
+    }
+    if (!holdsServer) return;
+    for (const { index, buildInfo } of buildInfosIn(response.body, this.#digest)) {
+      const nodeId = asked[index]?.nodeId ?? '';
+      if (BUILD_INFO_OBJECTS.includes(nodeId)) this.#tellServer(server, buildInfo, response.timeUs);
+    }
+  }
+
+  #tellServer(server: string, buildInfo: BuildInfo, timeUs: number): void {
+    for (const [name, value] of Object.entries(buildInfo)) {
+      if (typeof value === 'string') this.#tell(server, name, value, BUILD_INFO_SOURCE, timeUs);
     }
   }
 
@@ -253,14 +271,24 @@ export class NodeMemory {
     const told = decodeResponse('Publish', response.body, this.#digest);
     const { subscriptionId } = told ?? {};
     if (told?.dataChanges === undefined || subscriptionId === undefined) return;
+    const server = flow.server.ipAddress;
+    let holdsServer = false;
     for (const change of told.dataChanges.slice(0, ITEMS_PER_MESSAGE_MAX)) {
       if (change.clientHandle === undefined) continue;
       const nodeId = bindings.nodeId(subscriptionId, change.clientHandle);
       if (nodeId === undefined) continue;
-      const node = this.node(flow.server.ipAddress, nodeId, ATTRIBUTE_VALUE);
+      holdsServer ||= BUILD_INFO_OBJECTS.includes(nodeId) && holdsBuildInfo(change);
+      const node = this.node(server, nodeId, ATTRIBUTE_VALUE);
       if (node === undefined) continue;
       node.notificationsCount++;
       this.#learn(node, change, response.timeUs);
+    }
+    if (!holdsServer) return;
+    for (const { clientHandle, buildInfo } of buildInfosIn(response.body, this.#digest)) {
+      if (clientHandle === undefined) continue;
+      const nodeId = bindings.nodeId(subscriptionId, clientHandle) ?? '';
+      if (!BUILD_INFO_OBJECTS.includes(nodeId)) continue;
+      this.#tellServer(server, buildInfo, response.timeUs);
     }
   }
 

@@ -194,6 +194,15 @@ export class Observer implements DecodeSink {
     }
   }
 
+  notModbusOnModbusPort(message: MalformedMessage): void {
+    this.malformed(message);
+  }
+
+  /** Has a record of its own, which is counted as the record writer counts. */
+  tlsConnection(): void {
+    this.#recordNumber++;
+  }
+
   gap(gap: StreamGap): void {
     const { flow, timeUs, fromClient, bytesMissed } = gap;
     this.#table.gap(flow, this.#lastRow[flow.slot & (LAST_ROWS - 1)], bytesMissed);
@@ -257,6 +266,11 @@ export class Observer implements DecodeSink {
     this.#knowledge?.endInterval(all.conversations, toUs);
     const conversations = all.conversations.slice(0, CONVERSATIONS_PER_REPORT_MAX);
     return { conversations, folded: all.folded + all.conversations.length - conversations.length };
+  }
+
+  /** A new detection that no report has told yet. */
+  get isDetectionWaiting(): boolean {
+    return this.#cases.isNewWaiting;
   }
 
   totals(): ObserverTotals {

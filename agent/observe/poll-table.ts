@@ -5,7 +5,9 @@
  */
 import type { FlowFacts } from '../../protocols/flow.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
+import { flatKey } from './flat-key.ts';
 import { PeriodicRows, REGULARITY_STATE_NUMBERS, type Regularity } from './periodic-rows.ts';
+import { BLOCK_UNKNOWN } from './register-blocks.ts';
 import { isNumbers } from './state-check.ts';
 
 /** Polls kept apart. Once full, further ones are only counted. */
@@ -49,6 +51,8 @@ export class PollTable {
   readonly rows = new PeriodicRows(POLLS_MAX);
   /** Number of the bank of registers that the row reads or writes; -1 until it is known. */
   readonly bank = new Int32Array(POLLS_MAX).fill(-1);
+  /** Number of the block with what the row brought last (register-blocks.ts). */
+  readonly block = new Int32Array(POLLS_MAX).fill(BLOCK_UNKNOWN);
   readonly #facts: (PollFacts | undefined)[] = [];
   readonly #rowByKey = new Map<string, number>();
   readonly #free: number[] = [];
@@ -116,6 +120,7 @@ export class PollTable {
       this.#facts[row] = undefined;
       this.rows.free(row);
       this.bank[row] = -1;
+      this.block[row] = BLOCK_UNKNOWN;
       this.#free.push(row);
       this.evictedCount++;
     }
@@ -148,9 +153,9 @@ export class PollTable {
 
   #find(facts: PollFacts): number {
     const { clientIpAddress, serverIpAddress, serverPort, unitId, functionCode } = facts;
-    const range = `${facts.address ?? ''} ${facts.quantity ?? ''}`;
-    const ends = `${clientIpAddress} ${serverIpAddress} ${serverPort}`;
-    const key = `${ends} ${unitId} ${functionCode} ${range}`;
+    const { address, quantity } = facts;
+    const ends = flatKey(clientIpAddress, serverIpAddress, serverPort);
+    const key = flatKey(ends, unitId, functionCode, address, quantity);
     const known = this.#rowByKey.get(key);
     if (known !== undefined) return known;
     if (this.#rowByKey.size >= POLLS_MAX) return NO_POLL;

@@ -15,7 +15,8 @@ import {
   madeSide,
   uaResponse,
 } from './made-traffic.ts';
-import { RECORD_PIECE_CHARACTERS, RecordWriter } from './record-writer.ts';
+import { RECORD_PIECE_BYTES } from './record-bytes.ts';
+import { RecordWriter } from './record-writer.ts';
 
 const sha1Base64 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('base64');
 
@@ -53,7 +54,7 @@ function records(
     interfaces,
     digest,
     sha1Base64,
-    write: (lines) => (text += lines),
+    write: (lines) => (text += new TextDecoder().decode(lines)),
   });
   feed(writer);
   writer.flush();
@@ -79,6 +80,7 @@ test('a poll is the record of FIELDS.md section 0, with the header of section 1.
     serverPort: 502,
     ipProtocol: 'tcp',
     flowId: 'c3',
+    startTimeUs: BEGIN_US,
     communityId: communityId(
       madeEnd('10.0.0.5', 40012),
       madeEnd('10.0.1.9', 502),
@@ -247,7 +249,7 @@ test('numbers begin again with each interval, and what is held stays small', () 
     interfaces: [],
     digest,
     sha1Base64,
-    write: (lines) => pieces.push(lines),
+    write: (lines) => pieces.push(new TextDecoder().decode(lines)),
   });
   for (let poll = 0; poll < 500; poll++)
     writer.modbusTransaction(madeModbus('0300640002', '030402000007'));
@@ -255,7 +257,7 @@ test('numbers begin again with each interval, and what is held stays small', () 
   writer.modbusTransaction(madeModbus('0300640002', '030402000007'));
   writer.flush();
   for (const piece of pieces) longest = Math.max(longest, piece.length);
-  assert.ok(longest < RECORD_PIECE_CHARACTERS + 2000, `${longest}`);
+  assert.ok(longest < RECORD_PIECE_BYTES + 2000, `${longest}`);
   assert.ok(
     pieces.every((piece) => piece.endsWith('\n')),
     'whole lines only',

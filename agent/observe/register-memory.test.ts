@@ -195,3 +195,103 @@ function remember(model: Map<string, Model>, key: string, value: number): void {
 function sorted(map: Map<string, Model>): [string, Model][] {
   return [...map].sort(([a], [b]) => a.localeCompare(b));
 }
+
+const reading = fc.record({
+  kind: fc.constant('read' as const),
+  poll: fc.integer({ min: 0, max: 5 }),
+  changes: fc.array(fc.record({ at: fc.nat(60), value: fc.nat(0xffff) }), { maxLength: 3 }),
+});
+const writing = fc.record({
+  kind: fc.constant('write' as const),
+  address: fc.nat(95),
+  value: fc.nat(0xffff),
+});
+/** Apart, side by side on one page, overlapping, the same for two clients, coils. */
+const POLLS = [
+  { first: 0, quantity: 40, client: '10.0.0.5', isCoil: false },
+  { first: 40, quantity: 10, client: '10.0.0.5', isCoil: false },
+  { first: 60, quantity: 20, client: '10.0.0.5', isCoil: false },
+  { first: 70, quantity: 20, client: '10.0.0.5', isCoil: false },
+  { first: 0, quantity: 40, client: '10.0.0.6', isCoil: false },
+  { first: 3, quantity: 50, client: '10.0.0.5', isCoil: true },
+];
+
+test('polls over and over, with changes and writes between them, leave what a plain map would', () => {
+  const flows = ['10.0.0.5', '10.0.0.6'].map((client, index) =>
+    madeFlow({ flowNumber: 10 + index, slot: 10 + index, client: madeEnd(client, 40_000) }),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(reading, reading, reading, writing), { maxLength: 80 }),
+      (steps) => {
+        const { see, ranges } = memory();
+        const device = new Array<number>(96).fill(7);
+        const coils = new Array<number>(96).fill(0);
+        const model = new Map<string, Model>();
+        for (const [second, step] of steps.entries()) {
+          if (step.kind === 'write') {
+            device[step.address] = step.value;
+            const pdu = `06${hex(step.address)}${hex(step.value)}`;
+            see(madeModbus(pdu, pdu, { flow: flows[0], ...at(second) }));
+            remember(model, `holdingRegister ${step.address}`, step.value);
+            continue;
+          }
+          const { first, quantity, client, isCoil } = POLLS[step.poll];
+          for (const each of step.changes) {
+            const place = first + (each.at % quantity);
+            if (isCoil) coils[place] = each.value & 1;
+            else device[place] = each.value;
+          }
+          const values = (isCoil ? coils : device).slice(first, first + quantity);
+          see({
+            ...readOf(isCoil, first, values, second),
+            flow: flows[client === '10.0.0.5' ? 0 : 1],
+          });
+          for (const [index, value] of values.entries()) {
+            remember(model, `${isCoil ? 'coil' : 'holdingRegister'} ${first + index}`, value);
+          }
+        }
+        const found = new Map<string, Model>();
+        for (const range of ranges()) {
+          for (let index = 0; index < range.quantity; index++) {
+            const address = range.address + index;
+            const value = range.values?.[index] ?? range.value ?? -1;
+            const point = range.history?.find((each) => each.address === address);
+            const { minimum = value, maximum = value, changesCount = 0 } = point ?? {};
+            found.set(`${range.object} ${address}`, { value, minimum, maximum, changesCount });
+          }
+        }
+        assert.deepEqual(sorted(found), sorted(model));
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test('a range that always says the same is heard all the same', () => {
+  const { see, registers, ranges } = memory();
+  for (let second = 0; second < 100; second++) {
+    see(madeModbus('0300640002', '030400050007', at(second)));
+  }
+  const [range] = ranges({ nowUs: BEGIN_US + 101_000_000 });
+  assert.equal(range.lastSeenUs, BEGIN_US + 99_000_000);
+  const page = registers.banks[0].pages[100 >> 5];
+  assert.equal(registers.points.lastSeenUs[page], BEGIN_US + 99_001_000);
+});
+
+test('a sweep of short reads is applied in full, and a poll before it still is', () => {
+  const { see, ranges } = memory();
+  const poll = (value: number, second: number) =>
+    see(madeModbus('0300000002', `0304${hex(value)}0000`, at(second)));
+  poll(1, 0);
+  poll(1, 1);
+  for (let address = 0; address < 200; address++) {
+    see(madeModbus(`03${hex(address)}0001`, `0302${hex(address + 3)}`, at(2)));
+  }
+  poll(1, 3);
+  assert.equal(ranges().flatMap(({ values = [] }) => values)[0], 1);
+  poll(1, 4);
+  poll(9, 5);
+  const values = ranges().flatMap(({ value, values: all = [value ?? -1] }) => all);
+  assert.equal(values[0], 9);
+});

@@ -6,7 +6,10 @@
 import { byteAt, wordAt } from '../../protocols/modbus/pdu-bytes.ts';
 import type { MappedObject } from '../../protocols/modbus/register-map.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
+import { flatKey } from './flat-key.ts';
 import { NO_POLL, type PollTable } from './poll-table.ts';
+import { BLOCK_UNKNOWN, NO_BLOCK, RegisterBlocks } from './register-blocks.ts';
+import { isBits, OBJECT_OF, OBJECTS } from './register-objects.ts';
 import {
   CLEAN,
   PAGE_POINTS,
@@ -15,11 +18,10 @@ import {
   RegisterPoints,
   VALUES_CHANGED,
 } from './register-points.ts';
+import { WriterNames } from './writer-names.ts';
 
 /** (server, unitId, object) with points of their own. */
-export const BANKS_MAX = 2048;
-/** Clients that are remembered as writers; further ones are written by "another client". */
-export const WRITERS_MAX = 1024;
+export const BANKS_MAX = 1024;
 /** Points that nobody read or wrote for so long make room, once there is none. */
 const AGED_US = 86_400_000_000;
 /** Above this share of pages, the aged ones leave at the end of an interval. */
@@ -27,30 +29,10 @@ const AGE_ABOVE = 0.9;
 const BANK_PAGES = 65_536 / PAGE_POINTS;
 const NO_PAGE = -1;
 const COIL_ON = 0xff00;
-const ANOTHER_WRITER = 'another client';
-
-const OBJECTS: readonly MappedObject[] = [
-  'coil',
-  'discreteInput',
-  'holdingRegister',
-  'inputRegister',
-];
-/** Object that a function reads or writes, by code; -1: none that is remembered. */
-const OBJECT_OF = new Int8Array(128).fill(-1);
-for (const [code, object] of [
-  [1, 0],
-  [2, 1],
-  [3, 2],
-  [4, 3],
-  [5, 0],
-  [6, 2],
-  [15, 0],
-  [16, 2],
-  [22, 2],
-  [23, 2],
-] as const) {
-  OBJECT_OF[code] = object;
-}
+/** Data bytes for each register that differed: where there are fewer, most of them did. */
+const BUSY_SHARE = 4;
+/** Of so few it doesn't matter. */
+const BUSY_REGISTERS_MIN = 4;
 
 export interface RegisterBank {
   readonly serverIpAddress: string;
@@ -64,11 +46,11 @@ export interface RegisterBank {
 
 export class RegisterMemory {
   readonly points = new RegisterPoints();
+  readonly #blocks = new RegisterBlocks();
   readonly #polls: PollTable;
   readonly #banks: RegisterBank[] = [];
   readonly #bankByKey = new Map<string, number>();
-  readonly #writers: string[] = [''];
-  readonly #writerByName = new Map<string, number>();
+  readonly writers = new WriterNames();
   /** Points that found no room, each time they were seen. */
   pointsRefusedCount = 0;
   banksRefusedCount = 0;
@@ -82,12 +64,11 @@ export class RegisterMemory {
     return this.#banks;
   }
 
-  writerName(writer: number): string {
-    return this.#writers[writer] ?? ANOTHER_WRITER;
-  }
-
   /** `poll` is the row of the transaction in the poll table, or NO_POLL. */
   see(transaction: ModbusTransaction, poll: number): void {
+    const known = poll === NO_POLL ? NO_BLOCK : this.#polls.block[poll];
+    const isTrusted = known >= 0 && this.#blocks.isTrusted(known);
+    if (isTrusted && this.#seesAgain(transaction, known)) return;
     const { functionCode, exceptionCode, matched, requestPdu, responsePdu } = transaction;
     const object = OBJECT_OF[functionCode & 0x7f];
     if (object < 0 || exceptionCode !== 0 || !matched) return;
@@ -101,14 +82,42 @@ export class RegisterMemory {
       const quantity = wordAt(requestPdu, 3);
       const dataBytes = Math.min(responsePdu.bytes[responsePdu.offset + 1], responsePdu.length - 2);
       const { bytes, offset } = responsePdu;
+      const refused = this.pointsRefusedCount;
       if (functionCode >= 3) {
         this.#words(bank, address, Math.min(quantity, dataBytes >> 1), bytes, offset + 2, timeUs);
       } else {
         this.#bits(bank, address, Math.min(quantity, dataBytes * 8), bytes, offset + 2, timeUs);
       }
+      const isWhole = this.pointsRefusedCount === refused && address + quantity <= 65_536;
+      const bytesCount = functionCode >= 3 ? quantity * 2 : (quantity + 7) >> 3;
+      const mayKeep = isWhole && bytesCount === dataBytes && quantity > 0;
+      this.#remember(mayKeep ? poll : NO_POLL, bank, address, quantity, transaction);
       return;
     }
     if (requestPdu.length >= 5) this.#written(transaction, bank, address, timeUs);
+  }
+
+  /** Tells each page when it was heard last; where answers are the same only their block knows. */
+  settle(): void {
+    const { used, bank, first, quantity, seenUs } = this.#blocks;
+    for (let block = 0; block < used; block++) {
+      const { pages } = this.#banks[bank[block]];
+      const last = (first[block] + quantity[block] - 1) >> 5;
+      for (let number = first[block] >> 5; number <= last; number++) {
+        const page = pages[number];
+        if (this.points.lastSeenUs[page] < seenUs[block]) {
+          this.points.lastSeenUs[page] = seenUs[block];
+        }
+      }
+    }
+  }
+
+  /** Registers are changed from outside: what polls brought last is no longer what they hold. */
+  forgetBlocks(nowUs = 0): void {
+    if (this.#blocks.used === 0) return;
+    this.settle();
+    this.#blocks.forget(nowUs);
+    this.#polls.block.fill(BLOCK_UNKNOWN);
   }
 
   /** Bytes of this server were missed: what it holds may have changed unseen. */
@@ -122,12 +131,12 @@ export class RegisterMemory {
   findBank(serverIpAddress: string, unitId: number, functionCode: number): number {
     const object = OBJECTS[OBJECT_OF[functionCode & 0x7f]];
     if (object === undefined) return -1;
-    return this.#bankByKey.get(`${serverIpAddress} ${unitId} ${object}`) ?? -1;
+    return this.#bankByKey.get(flatKey(serverIpAddress, unitId, object)) ?? -1;
   }
 
   /** The bank of that name, made where there is none; -1: no room. */
   bank(serverIpAddress: string, unitId: number, object: MappedObject): number {
-    const key = `${serverIpAddress} ${unitId} ${object}`;
+    const key = flatKey(serverIpAddress, unitId, object);
     const known = this.#bankByKey.get(key);
     if (known !== undefined) return known;
     if (this.#banks.length >= BANKS_MAX) return -1;
@@ -148,24 +157,91 @@ export class RegisterMemory {
     return page;
   }
 
-  writer(ipAddress: string): number {
-    const known = this.#writerByName.get(ipAddress);
-    if (known !== undefined) return known;
-    if (this.#writers.length > WRITERS_MAX) return WRITERS_MAX + 1;
-    this.#writers.push(ipAddress);
-    this.#writerByName.set(ipAddress, this.#writers.length - 1);
-    return this.#writers.length - 1;
-  }
-
   /** End of an interval: pages that were silent for a day leave, where room is short. */
   age(nowUs: number): void {
     const { points } = this;
+    if (this.#blocks.isWornOut(nowUs)) this.forgetBlocks(nowUs);
     if (points.pagesUsed < PAGES_MAX * AGE_ABOVE) return;
+    this.settle();
+    const evicted = this.pagesEvictedCount;
     for (let page = 0; page < points.pagesEnd; page++) {
       if (points.bank[page] < 0 || nowUs - points.lastSeenUs[page] < AGED_US) continue;
       this.#banks[points.bank[page]].pages[points.number[page]] = NO_PAGE;
       points.free(page);
       this.pagesEvictedCount++;
+    }
+    if (this.pagesEvictedCount > evicted) this.forgetBlocks(nowUs);
+  }
+
+  /** The range of a block was read once more. False: it has to be applied register by register. */
+  #seesAgain(transaction: ModbusTransaction, block: number): boolean {
+    const { responsePdu, exceptionCode, matched, responseTimeUs } = transaction;
+    const blocks = this.#blocks;
+    const { bytes, offset, length } = responsePdu;
+    const count = blocks.length[block];
+    if (exceptionCode !== 0 || !matched) return false;
+    if (length !== count + 2 || bytes[offset + 1] !== count) return false;
+    const at = blocks.firstDifference(block, bytes, offset + 2);
+    if (at < count) {
+      // Of coils, 32 are one number anyway.
+      if (transaction.functionCode <= 2) return false;
+      const differing = this.#changedWords(block, at & ~1, bytes, offset + 2, responseTimeUs);
+      const isBusy = differing > BUSY_REGISTERS_MIN && differing * BUSY_SHARE > count;
+      if (isBusy) blocks.rest(block);
+    }
+    blocks.seenUs[block] = responseTimeUs;
+    return true;
+  }
+
+  /** Only the registers that differ, from byte `at` of the answer's data on; how many did. */
+  #changedWords(
+    block: number,
+    at: number,
+    bytes: Uint8Array,
+    from: number,
+    timeUs: number,
+  ): number {
+    const { points } = this;
+    const { bytes: held, offset, length, bank, first } = this.#blocks;
+    const { pages } = this.#banks[bank[block]];
+    const end = first[block] + (length[block] >> 1);
+    let address = first[block] + (at >> 1);
+    let place = from + at;
+    let heldAt = offset[block] + at;
+    let differing = 0;
+    while (address < end) {
+      const next = Math.min(end, (address | 31) + 1);
+      const count = next - address;
+      const page = pages[address >> 5];
+      const bit = address & 31;
+      differing += points.takeChanges(page, bit, count, bytes, place, held, heldAt, timeUs);
+      place += count * 2;
+      heldAt += count * 2;
+      address = next;
+    }
+    return differing;
+  }
+
+  /** What the answer brought is compared with from now on, where its poll has a block. */
+  #remember(
+    poll: number,
+    bank: number,
+    address: number,
+    quantity: number,
+    { functionCode, responsePdu, responseTimeUs }: ModbusTransaction,
+  ): void {
+    const blocks = this.#blocks;
+    let block = poll === NO_POLL ? NO_BLOCK : this.#polls.block[poll];
+    if (block === BLOCK_UNKNOWN) {
+      const bytesCount = functionCode >= 3 ? quantity * 2 : (quantity + 7) >> 3;
+      block = blocks.find(bank, address, quantity, bytesCount);
+      this.#polls.block[poll] = block;
+    }
+    if (block < 0) {
+      blocks.changed(bank, address, quantity);
+    } else {
+      blocks.take(block, responsePdu.bytes, responsePdu.offset + 2);
+      blocks.seenUs[block] = responseTimeUs;
     }
   }
 
@@ -256,8 +332,10 @@ export class RegisterMemory {
         (responsePdu.length - 2) >> 1,
       );
       this.#words(bank, address, read, responsePdu.bytes, responsePdu.offset + 2, timeUs);
+      this.#blocks.changed(bank, address, read);
     }
-    this.#sign(bank, first, quantity, this.writer(flow.client.ipAddress), timeUs);
+    this.#blocks.changed(bank, first, quantity);
+    this.#sign(bank, first, quantity, this.writers.numberOf(flow.client.ipAddress), timeUs);
   }
 
   /** (current AND andMask) OR (orMask AND NOT andMask), where the current value is known. */
@@ -274,21 +352,24 @@ export class RegisterMemory {
   }
 
   #sign(bank: number, first: number, quantity: number, writer: number, timeUs: number): void {
+    const { points } = this;
     const end = Math.min(first + quantity, 65_536);
-    for (let address = first; address < end; address++) {
+    for (let address = first; address < end; ) {
       const page = this.#banks[bank].pages[address >> 5];
-      if (page < 0) continue;
-      const writes = this.points.writesOf(page);
-      const point = address & 31;
-      if (writes.writer[point] !== writer) this.points.news[page] = POINTS_NEW;
-      writes.writer[point] = writer;
-      writes.timeUs[point] = timeUs;
-      writes.count[point]++;
-      if (this.points.news[page] === CLEAN) this.points.news[page] = VALUES_CHANGED;
+      const last = Math.min(end, (address | 31) + 1);
+      if (page < 0) {
+        address = last;
+        continue;
+      }
+      const writes = points.writesOf(page);
+      for (; address < last; address++) {
+        const point = address & 31;
+        if (writes.writer[point] !== writer) points.news[page] = POINTS_NEW;
+        writes.writer[point] = writer;
+        writes.timeUs[point] = timeUs;
+        writes.count[point]++;
+      }
+      if (points.news[page] === CLEAN) points.news[page] = VALUES_CHANGED;
     }
   }
-}
-
-function isBits(object: MappedObject): boolean {
-  return object === 'coil' || object === 'discreteInput';
 }

@@ -124,6 +124,48 @@ export class RegisterPoints {
     this.#seen(page, mask & ~unknown, timeUs);
   }
 
+  /**
+   * As `takeWords`, of registers that are all known: only those whose bytes differ from `held`
+   * (from `heldAt` on) are touched, and `held` has the new ones then. Answers how many differed.
+   */
+  takeChanges(
+    page: number,
+    first: number,
+    count: number,
+    bytes: Uint8Array,
+    offset: number,
+    held: Uint8Array,
+    heldAt: number,
+    timeUs: number,
+  ): number {
+    const numbers = this.#numbers;
+    const end = offset + count * 2;
+    let differing = 0;
+    let mask = 0;
+    let bit = 1 << first;
+    let place = heldAt;
+    let number = page * PAGE_NUMBERS + first * NUMBERS;
+    for (let at = offset; at < end; at += 2) {
+      const high = bytes[at];
+      const low = bytes[at + 1];
+      if (low !== held[place + 1] || high !== held[place]) {
+        held[place] = high;
+        held[place + 1] = low;
+        const word = (high << 8) | low;
+        numbers[number] = word;
+        if (word < numbers[number + MINIMUM]) numbers[number + MINIMUM] = word;
+        if (word > numbers[number + MAXIMUM]) numbers[number + MAXIMUM] = word;
+        mask |= bit;
+        differing++;
+      }
+      bit <<= 1;
+      place += 2;
+      number += NUMBERS;
+    }
+    if (mask !== 0) this.#changed(page, mask, timeUs);
+    return differing;
+  }
+
   /** The same of bits, lowest bit of the first byte first, from bit `firstBit` of `offset` on. */
   takeBits(
     page: number,
@@ -200,7 +242,8 @@ export class RegisterPoints {
     for (let mask = this.#mask[page]; mask !== 0; mask &= mask - 1) {
       const index = page * PAGE_POINTS + 31 - Math.clz32(mask & -mask);
       this.#changes[index] += count;
-      this.#lastChangeUs[index] = timeUs;
+      // It may have changed alone since.
+      if (this.#lastChangeUs[index] < timeUs) this.#lastChangeUs[index] = timeUs;
     }
     this.#mask[page] = 0;
     this.#maskCount[page] = 0;
@@ -222,14 +265,24 @@ export class RegisterPoints {
 
   #seen(page: number, mask: number, timeUs: number): void {
     this.lastSeenUs[page] = timeUs;
-    if (mask === 0) return;
+    if (mask !== 0) this.#changed(page, mask, timeUs);
+  }
+
+  /** These points of the page changed; not none. One alone is written down at once. */
+  #changed(page: number, mask: number, timeUs: number): void {
+    if (this.news[page] === CLEAN) this.news[page] = VALUES_CHANGED;
+    if ((mask & (mask - 1)) === 0) {
+      const index = page * PAGE_POINTS + 31 - Math.clz32(mask);
+      this.#changes[index]++;
+      this.#lastChangeUs[index] = timeUs;
+      return;
+    }
     if (mask !== this.#mask[page]) {
       this.settle(page);
       this.#mask[page] = mask;
     }
     this.#maskCount[page]++;
     this.#maskUs[page] = timeUs;
-    if (this.news[page] === CLEAN) this.news[page] = VALUES_CHANGED;
   }
 
   /** Registers that were seen for the first time begin with a value, and no change. */

@@ -100,6 +100,7 @@ export function listRegisters(
   polls: PollTable,
   options: RegisterReportOptions,
 ): { readonly ranges: readonly RegisterRange[]; readonly folded: number } {
+  memory.settle();
   for (let page = 0; page < memory.points.pagesEnd; page++) memory.points.settle(page);
   const covers = coversOf(memory, polls);
   const banks = memory.banks
@@ -270,7 +271,7 @@ function historyOf(
     ...(lastChangeUs > 0 && { lastChangeUs }),
     ...(writes !== undefined &&
       writesCount > 0 && {
-        lastWriter: memory.writerName(writes.writer[address & 31]),
+        lastWriter: memory.writers.nameOf(writes.writer[address & 31]),
         lastWriteUs: writes.timeUs[address & 31],
         writesCount,
       }),

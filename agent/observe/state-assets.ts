@@ -1,12 +1,11 @@
 /** Assets and MAC addresses as state rows, and back. */
 import type { StateRow } from '../../protocols/interval-report.ts';
-import type { AssetFact, AssetFacts } from './asset-facts.ts';
+import { type AssetFact, type AssetFacts, FACTS_PER_ASSET_MAX } from './asset-facts.ts';
 import type { AssetRow, AssetTable } from './asset-table.ts';
 import type { MacRow } from './mac-table.ts';
 import { isObject, itemsOf, numberOr, textOf } from './state-check.ts';
 import { STATE_VERSION } from './state-version.ts';
 
-const FACTS_MAX = 64;
 const UNITS_MAX = 256;
 const ADDRESSES_MAX = 64;
 
@@ -21,10 +20,14 @@ export function saveAsset(row: AssetRow): StateRow {
     formerMacAddress,
     firstSeenUs: row.firstSeenUs,
     lastSeenUs: row.lastSeenUs,
+    isTold: row.isTold,
+    toldMask: row.facts.toldMask,
     facts: row.facts.list(),
     units: [...units].map((unitId) => ({
       unitId,
       ...row.units.get(unitId),
+      isTold: row.toldUnits.has(unitId),
+      toldMask: row.unitFacts.get(unitId)?.toldMask,
       facts: row.unitFacts.get(unitId)?.list(),
     })),
   };
@@ -57,7 +60,9 @@ export function restoreAsset(assets: AssetTable, key: string, body: unknown): bo
   row.macChanges += numberOr(body.macChanges, 0);
   row.firstSeenUs = Math.min(row.firstSeenUs, firstSeenUs);
   row.lastSeenUs = Math.max(row.lastSeenUs, numberOr(body.lastSeenUs, 0));
-  restoreFacts(row.facts, body.facts);
+  // What earlier versions saved doesn't say what was told: all of it.
+  row.isTold ||= body.isTold !== false;
+  restoreFacts(row.facts, body);
   for (const unit of itemsOf(body.units, UNITS_MAX)) {
     if (!isObject(unit)) continue;
     const unitId = numberOr(unit.unitId, -1);
@@ -66,8 +71,10 @@ export function restoreAsset(assets: AssetTable, key: string, body: unknown): bo
       const lastSeenUs = numberOr(unit.lastSeenUs, unit.firstSeenUs);
       assets.unit({ address: key, unitId, firstSeenUs: unit.firstSeenUs, lastSeenUs });
     }
-    if (Array.isArray(unit.facts)) restoreFacts(assets.unitFacts(row, unitId), unit.facts);
+    if (Array.isArray(unit.facts)) restoreFacts(assets.unitFacts(row, unitId), unit);
+    if (unit.isTold !== false) row.toldUnits = new Set([...row.toldUnits, unitId]);
   }
+  assets.keepUntold(row);
   if (!wasKnown) {
     row.isNew = false;
     row.isChanged = false;
@@ -91,15 +98,19 @@ export function restoreMac(assets: AssetTable, key: string, body: unknown): bool
   }
   row.behindRefused += numberOr(body.behindRefused, 0);
   row.lastSeenUs = Math.max(row.lastSeenUs, lastSeenUs);
-  restoreFacts(row.facts, body.facts);
+  restoreFacts(row.facts, body);
   if (!wasKnown) row.isChanged = false;
   return true;
 }
 
-function restoreFacts(facts: AssetFacts, saved: unknown): void {
-  for (const each of itemsOf(saved, FACTS_MAX)) {
+function restoreFacts(
+  facts: AssetFacts,
+  saved: { readonly facts?: unknown; readonly toldMask?: unknown },
+): void {
+  const toldMask = numberOr(saved.toldMask, -1);
+  for (const [index, each] of itemsOf(saved.facts, FACTS_PER_ASSET_MAX).entries()) {
     const fact = factOf(each);
-    if (fact !== undefined) facts.add(fact);
+    if (fact !== undefined) facts.restore(fact, (toldMask & (1 << index)) !== 0);
   }
 }
 

@@ -4,6 +4,7 @@
  * changes each second costs one small row a minute.
  */
 import type { StateRow } from '../../protocols/interval-report.ts';
+import type { AssetRow } from './asset-table.ts';
 import type { Knowledge } from './knowledge.ts';
 import { CLEAN, POINTS_NEW } from './register-points.ts';
 import { saveAsset, saveMac } from './state-assets.ts';
@@ -42,18 +43,25 @@ export class StateKeeper {
     this.#knowledge = knowledge;
   }
 
-  take(nowUs: number, isLast: boolean): readonly StateRow[] {
-    if (!isLast && nowUs >= this.#lookedUs && nowUs - this.#lookedUs < LOOK_US) return [];
+  /** `told`: saved at once, with the report that tells of them. */
+  take(nowUs: number, isLast: boolean, told: readonly AssetRow[]): readonly StateRow[] {
+    const toldRows = told.map((row) => {
+      const due = dueAsset(row);
+      due.saved(nowUs);
+      return due.save();
+    });
+    const isTooEarly = !isLast && nowUs >= this.#lookedUs && nowUs - this.#lookedUs < LOOK_US;
+    if (isTooEarly) return toldRows;
     this.#lookedUs = nowUs;
     const beforeUs = isLast ? Number.POSITIVE_INFINITY : nowUs - AGAIN_US;
-    const due = [
-      ...this.#assets(beforeUs),
-      ...this.#conversations(beforeUs),
-      ...this.#pages(beforeUs),
-      ...this.#nodes(beforeUs),
-    ];
+    const due = inTurns([
+      [...this.#assets(beforeUs)],
+      [...this.#conversations(beforeUs)],
+      [...this.#pages(beforeUs)],
+      [...this.#nodes(beforeUs)],
+    ]);
     due.sort((a, b) => Number(b.isNew) - Number(a.isNew));
-    const rows: StateRow[] = [];
+    const rows: StateRow[] = [...toldRows];
     let room = isLast ? LAST_CHARACTERS_MAX : STATE_CHARACTERS_MAX;
     for (const { save, saved } of due.slice(0, isLast ? LAST_ROWS_MAX : STATE_ROWS_MAX)) {
       const row = save();
@@ -70,15 +78,7 @@ export class StateKeeper {
     for (const row of assets.rows()) {
       // Who is there is told when it changes; when it was heard last, once a minute.
       if (!row.isNew && (row.savedUs >= beforeUs || !(row.isChanged || isHeard(row)))) continue;
-      yield {
-        isNew: row.isNew,
-        save: () => saveAsset(row),
-        saved: (nowUs) => {
-          row.isNew = false;
-          row.isChanged = false;
-          row.savedUs = nowUs;
-        },
-      };
+      yield dueAsset(row);
     }
     for (const row of assets.macs.rows()) {
       if (!row.isChanged) continue;
@@ -112,6 +112,7 @@ export class StateKeeper {
   *#pages(beforeUs: number): Generator<Due> {
     const { registers } = this.#knowledge;
     const { points } = registers;
+    registers.settle();
     for (let page = 0; page < points.pagesEnd; page++) {
       if (points.bank[page] < 0) continue;
       const isNew = points.news[page] === POINTS_NEW;
@@ -143,6 +144,28 @@ export class StateKeeper {
       };
     }
   }
+}
+
+/** One of each kind after the other: ten thousand devices don't keep a register off the disk. */
+function inTurns(kinds: readonly (readonly Due[])[]): Due[] {
+  const turns: Due[] = [];
+  const longest = Math.max(...kinds.map(({ length }) => length));
+  for (let turn = 0; turn < longest; turn++) {
+    for (const kind of kinds) if (turn < kind.length) turns.push(kind[turn]);
+  }
+  return turns;
+}
+
+function dueAsset(row: AssetRow): Due {
+  return {
+    isNew: row.isNew,
+    save: () => saveAsset(row),
+    saved: (nowUs) => {
+      row.isNew = false;
+      row.isChanged = false;
+      row.savedUs = nowUs;
+    },
+  };
 }
 
 function isHeard(row: { readonly lastSeenUs: number; readonly savedUs: number }): boolean {

@@ -31,7 +31,7 @@ export function savePage(registers: RegisterMemory, page: number): StateRow {
     const { value, minimum, maximum, changesCount, lastChangeUs } = points.point(page, bit);
     saved.push([bit, value, minimum, maximum, changesCount, lastChangeUs]);
     if (writes === undefined || writes.count[bit] === 0) continue;
-    const writer = registers.writerName(writes.writer[bit]);
+    const writer = registers.writers.nameOf(writes.writer[bit]);
     written.push([bit, writer, writes.timeUs[bit], writes.count[bit]]);
   }
   const body = {
@@ -58,6 +58,7 @@ export function restorePage(registers: RegisterMemory, body: unknown): boolean {
   if (!isWithin(number, PAGES_OF_BANK)) return false;
   const bank = registers.bank(server, unitId, object);
   if (bank < 0) return false;
+  registers.forgetBlocks();
   const { points } = registers;
   const wasKnown = registers.banks[bank].pages[number] >= 0;
   const page = registers.page(bank, number, numberOr(body.firstSeenUs, 0));
@@ -75,7 +76,7 @@ export function restorePage(registers: RegisterMemory, body: unknown): boolean {
     if (typeof writer !== 'string' || typeof timeUs !== 'number') continue;
     const writes = points.writesOf(page);
     if (writes.timeUs[bit] < timeUs) {
-      writes.writer[bit] = registers.writer(writer);
+      writes.writer[bit] = registers.writers.numberOf(writer);
       writes.timeUs[bit] = timeUs;
     }
     writes.count[bit] += numberOr(count, 1);

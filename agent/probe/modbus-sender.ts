@@ -8,13 +8,14 @@ import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { questionText } from './modbus-frames.ts';
 import type { ModbusPlan, ModbusQuestion, ProbeLine } from './probe-plan.ts';
+import { RtuPort } from './rtu-port.ts';
 import { readPlan, say } from './sender-lines.ts';
 
 /** What is used of the library's client; its own typings don't fit how Node loads it. */
 interface Client {
   linkTCP(socket: Socket, options: object): Promise<void>;
-  linkTelnet(socket: Socket, options: object): Promise<void>;
   connectRTUBuffered(path: string, options: { baudRate: number; parity: string }): Promise<void>;
+  open(done: (error?: Error) => void): void;
   close(done: () => void): void;
   setID(unitId: number): void;
   setTimeout(timeoutMs: number): void;
@@ -33,13 +34,13 @@ interface Client {
   ): Promise<{ serverId: number; running: boolean; additionalData: Uint8Array }>;
 }
 
-const Modbus: new () => Client = createRequire(import.meta.url)('modbus-serial');
+const Modbus: new (port?: RtuPort) => Client = createRequire(import.meta.url)('modbus-serial');
 
 /** Object ids of section 6.21. */
 const OBJECT_NAMES = [
   'vendorName',
   'productCode',
-  'revision',
+  'majorMinorRevision',
   'vendorUrl',
   'productName',
   'modelName',
@@ -48,17 +49,20 @@ const OBJECT_NAMES = [
 async function main(): Promise<void> {
   const plan = await readPlan();
   if (plan.protocol !== 'modbus') throw new Error('this process asks Modbus devices only');
-  const client = new Modbus();
+  const { client, close } = await (plan.carrier === 'serial' ? openSerial(plan) : openTcp(plan));
   client.setTimeout(plan.timeoutMs);
-  const close =
-    plan.carrier === 'serial' ? await openSerial(client, plan) : await openTcp(client, plan);
   client.setID(plan.unitId);
   for (const question of plan.questions) await ask(client, question);
   await close();
   say({ kind: 'done' });
 }
 
-async function openTcp(client: Client, plan: ModbusPlan): Promise<() => Promise<void>> {
+interface Opened {
+  readonly client: Client;
+  readonly close: () => Promise<void>;
+}
+
+async function openTcp(plan: ModbusPlan): Promise<Opened> {
   const socket = new Socket();
   await new Promise<void>((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error('no answer in time')), plan.timeoutMs);
@@ -74,38 +78,53 @@ async function openTcp(client: Client, plan: ModbusPlan): Promise<() => Promise<
   const write = socket.write.bind(socket);
   // The one door out of this process.
   Reflect.set(socket, 'write', (bytes: Uint8Array) => guard.allows(bytes) && write(bytes));
+  const client = plan.carrier === 'tcp' ? new Modbus() : new Modbus(new RtuPort(socket));
   if (plan.carrier === 'tcp') await client.linkTCP(socket, {});
-  else await client.linkTelnet(socket, {});
-  return async () => {
+  else await new Promise<void>((resolve) => client.open(() => resolve()));
+  const close = async (): Promise<void> => {
     socket.end();
     socket.destroy();
   };
+  return { client, close };
 }
 
 /** A line that isn't silent has another client: two would talk over each other. */
-async function openSerial(client: Client, plan: ModbusPlan): Promise<() => Promise<void>> {
+async function openSerial(plan: ModbusPlan): Promise<Opened> {
   const { serial } = plan;
   if (serial === undefined) throw new Error('the plan has no settings of the line');
-  await client.connectRTUBuffered(plan.host, { baudRate: serial.baudRate, parity: serial.parity });
-  const port: unknown = Reflect.get(Reflect.get(client, '_port'), '_client');
+  const { baudRate, parity, silentMs } = serial;
+  const opener = new Modbus();
+  await opener.connectRTUBuffered(plan.host, { baudRate, parity });
+  const port: unknown = Reflect.get(Reflect.get(opener, '_port'), '_client');
   if (!isSerialPort(port)) throw new Error('the library has no serial port of its own');
   const guard = new Guard(plan);
   const write = port.write.bind(port);
   port.write = (bytes: Uint8Array) => guard.allows(bytes) && write(bytes);
-  let heard = 0;
-  const count = (bytes: Uint8Array): void => {
-    heard += bytes.byteLength;
-  };
-  port.on('data', count);
-  await new Promise((resolve) => setTimeout(resolve, serial.silentMs));
-  port.off('data', count);
-  const close = (): Promise<void> => new Promise((resolve) => client.close(() => resolve()));
-  if (heard > 0) {
-    await close();
-    const problem = `${heard} bytes came within ${serial.silentMs / 1000} s: the line is in use.`;
-    fail('PROBE_LINE_IN_USE', problem);
+  const close = (): Promise<void> => new Promise((resolve) => opener.close(() => resolve()));
+  const heardMs = await firstByte(port, silentMs);
+  if (heardMs === undefined) {
+    const client = new Modbus(new RtuPort(port));
+    await new Promise<void>((resolve) => client.open(() => resolve()));
+    return { client, close };
   }
-  return close;
+  await close();
+  const problem = `Bytes came after ${(heardMs / 1000).toFixed(1)} s: the line is in use.`;
+  fail('PROBE_LINE_IN_USE', problem);
+}
+
+/** Milliseconds until something is heard; undefined where the whole time is silent. */
+function firstByte(port: WritablePort, silentMs: number): Promise<number | undefined> {
+  const beganMs = performance.now();
+  return new Promise((resolve) => {
+    const limit = setTimeout(() => finish(undefined), silentMs);
+    const hear = (): void => finish(performance.now() - beganMs);
+    const finish = (heardMs: number | undefined): void => {
+      clearTimeout(limit);
+      port.off('data', hear);
+      resolve(heardMs);
+    };
+    port.on('data', hear);
+  });
 }
 
 interface WritablePort {
@@ -218,5 +237,6 @@ function fail(code: string, problem: string): never {
 }
 
 main().catch((error: unknown) => {
-  fail('PROBE_TARGET_UNREACHABLE', error instanceof Error ? error.message : String(error));
+  const problem = error instanceof Error ? error.message.replace(/^Error: /, '') : String(error);
+  fail('PROBE_TARGET_UNREACHABLE', `${problem}.`);
 });

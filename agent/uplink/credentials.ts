@@ -7,6 +7,7 @@
  *    receipt-key.json   {hubId, keyNumber, algorithm, publicKeyHex}: from the hub; signs receipts
  *    advisory-key.json  the same for advisories; without it none is believed
  *    ca.pem client-cert.pem client-key.pem   for mqtts:// (the certificate's CN is the agentId)
+ *    ca.crl             where it is there, what ca.pem has withdrawn: no such broker is believed
  */
 import {
   createPrivateKey,
@@ -39,6 +40,9 @@ export const TLS_FILES = {
   key: 'client-key.pem',
 } as const;
 
+/** Not needed for mqtts://; enforced where it is there. */
+const REVOCATION_LIST_FILE = 'ca.crl';
+
 const FIRST_KEY_NUMBER = 1;
 const HEX = /^(?:[0-9a-f]{2})+$/;
 
@@ -52,6 +56,8 @@ export interface TlsCredentials {
   readonly authority: Uint8Array;
   readonly certificate: Uint8Array;
   readonly key: Uint8Array;
+  /** Revocation list of the authority, PEM. */
+  readonly revocationList?: Uint8Array;
 }
 
 /** Opens the agent's key in `folder`, or makes it on first start. Throws OperatorFault. */
@@ -125,10 +131,12 @@ export function loadTlsCredentials(folder: string): TlsCredentials {
       });
     }
   };
+  const hasList = existsSync(credentialPath(folder, REVOCATION_LIST_FILE));
   return {
     authority: read(TLS_FILES.authority),
     certificate: read(TLS_FILES.certificate),
     key: read(TLS_FILES.key),
+    ...(hasList && { revocationList: read(REVOCATION_LIST_FILE) }),
   };
 }
 

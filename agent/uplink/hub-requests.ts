@@ -36,6 +36,11 @@ export interface HubRequestsOptions {
   readonly messageBytesMax: () => number;
 }
 
+/** Messages that had the hub's receipt; `count` of them in the range. */
+export interface LostRange extends ResendRange {
+  readonly count: number;
+}
+
 export class HubRequests {
   readonly #options: HubRequestsOptions;
   readonly #answered = new Set<string>();
@@ -61,8 +66,8 @@ export class HubRequests {
   }
 
   /** The hub no longer has what it had receipted, and neither have we: said once. */
-  sayHubLost(range: ResendRange): void {
-    const { epoch, stream, from, to } = range;
+  sayHubLost(range: LostRange): void {
+    const { epoch, stream, from, to, count } = range;
     const name = `lost ${epoch}/${stream}/${from}-${to}`;
     if (to < from || this.#answered.has(name)) return;
     const facts: StatementFacts = {
@@ -71,7 +76,7 @@ export class HubRequests {
       streamOf: stream,
       from,
       to,
-      count: to - from + 1,
+      count,
       text: `Messages ${from} to ${to} of stream ${stream} had the hub's receipt and were deleted.`,
     };
     const { buffer, sealer } = this.#options;
@@ -80,16 +85,12 @@ export class HubRequests {
     else this.#logFault(result);
   }
 
-  /** What lies before the oldest pending message of the stream was deleted on a receipt. */
+  /** What was deleted on a receipt can't be sent again; what was never signed isn't gone. */
   #sayWhatIsGone(range: ResendRange): void {
-    const { buffer } = this.#options;
-    const [oldest] = buffer.pending(range.stream, 0, 1);
-    const isOfEpoch = oldest?.epoch === range.epoch;
-    const current = buffer.statistics();
-    const last = current?.streams.find(({ stream }) => stream === range.stream)?.lastSequence ?? 0;
-    // What we have never signed can't be gone; of a former epoch only the hub knows its end.
-    const to = current?.epoch === range.epoch ? Math.min(range.to, last) : range.to;
-    this.sayHubLost({ ...range, to: isOfEpoch ? Math.min(to, oldest.sequence - 1) : to });
+    const { epoch, stream } = range;
+    for (const gone of this.#options.buffer.gone(range)) {
+      this.sayHubLost({ epoch, stream, ...gone });
+    }
   }
 
   #sendEvidence({ requestId, detectionId }: EvidenceRequest): void {

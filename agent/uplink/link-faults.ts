@@ -104,7 +104,7 @@ function reasonText(reasonCode: number): string {
 function isTls({ code, message }: LinkError): boolean {
   return (
     (typeof code === 'string' &&
-      /^(ERR_SSL|ERR_TLS|CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO)/.test(code)) ||
+      /^(ERR_SSL|ERR_TLS|CERT_|CRL_|DEPTH_|SELF_SIGNED|UNABLE_TO)/.test(code)) ||
     /certificate|tls|ssl/i.test(message)
   );
 }

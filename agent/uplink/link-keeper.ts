@@ -54,6 +54,15 @@ export class LinkKeeper {
     this.#backoff.reset();
   }
 
+  /** Ends the link and begins a new one at once. */
+  async reconnect(timeoutMs: number): Promise<void> {
+    if (!this.#isUp || this.#isStopped) return;
+    this.#isUp = false;
+    this.#options.onDown();
+    await this.#options.link.close(timeoutMs);
+    if (!this.#isStopped) this.#attempt();
+  }
+
   async stop(timeoutMs: number): Promise<void> {
     this.#isStopped = true;
     this.#cancelAttempt();

@@ -68,6 +68,12 @@ export class MessageSealer implements ChainSigner {
     return this.#seal({ ...content, ...this.#identity(position) });
   }
 
+  /** `certificateRequest`: PKCS #10, DER. */
+  renewalRequest(position: ChainPosition, certificateRequest: Uint8Array): Uint8Array {
+    const content = { kind: 'renewalRequest', certificateRequest } as const;
+    return this.#seal({ ...content, ...this.#identity(position) });
+  }
+
   /** Signed by the key that is left; call `signWith(newSigner)` once it is on the disk. */
   keyRotation(position: ChainPosition, newSigner: Signer): Uint8Array {
     const content = keyRotationContent(newSigner);

@@ -31,7 +31,7 @@ class Watched {
   downs: (OperatorFault | undefined)[] = [];
 
   constructor(broker: string, tls?: TlsCredentials) {
-    this.link = new MqttLink({ broker, agentId, ...(tls !== undefined && { tls }) });
+    this.link = new MqttLink({ broker, agentId, ...(tls !== undefined && { tls: () => tls }) });
     this.link.connect({
       onUp: (facts) => {
         this.receiveMaximum = facts.receiveMaximum;

@@ -10,10 +10,12 @@ import { SECTOR_ALL } from '../../protocols/uplink/advisory.ts';
 import { encodeStatus, STATUS_BIRTH, STATUS_GONE } from '../../protocols/uplink/status.ts';
 import {
   advisoryTopic,
+  certificateTopic,
   receiptTopic,
   requestTopic,
   statusTopic,
 } from '../../protocols/uplink/topics.ts';
+import { OperatorFault } from '../platform/operator-fault.ts';
 import { distrust } from './broker-trust.ts';
 import type { TlsCredentials } from './credentials.ts';
 import type { LinkHandlers, PublishOutcome, UplinkLink } from './link.ts';
@@ -34,8 +36,8 @@ export interface MqttLinkOptions {
   /** `mqtts://host:port`, or `mqtt://` to a loopback address. */
   readonly broker: string;
   readonly agentId: string;
-  /** For mqtts://. */
-  readonly tls?: TlsCredentials;
+  /** For mqtts://; asked for each attempt. */
+  readonly tls?: () => TlsCredentials;
   /** Advisories of this sector (empty: of none), and those for all, are asked for; absent: none. */
   readonly sector?: string;
   /** Key exchange of TLS (profiles.ts); absent: OpenSSL's own list. */
@@ -56,20 +58,24 @@ export class MqttLink implements UplinkLink {
 
   connect(handlers: LinkHandlers): void {
     const attempt = ++this.#attempt;
-    openLibrary().then(
-      ({ connect, MqttClient }) => {
+    openLibrary()
+      .then(({ connect, MqttClient }) => {
         if (attempt !== this.#attempt) return;
         const lowestMs = this.#options.lowestTimeMs?.();
-        const options = this.#clientOptions();
+        const tls = this.#options.tls?.();
+        const options = this.#clientOptions(tls);
         const client =
-          lowestMs === undefined || this.#options.tls === undefined
+          lowestMs === undefined || tls === undefined
             ? connect(this.#options.broker, options)
-            : new MqttClient((to) => this.#streamWithoutClock(lowestMs, to), options);
+            : new MqttClient((to) => this.#streamWithoutClock(lowestMs, tls, to), options);
         this.#client = client;
         this.#listen(client, attempt, handlers);
-      },
-      (error: Error) => handlers.onDown(linkFault(this.#options.broker, error)),
-    );
+      })
+      .catch((error: Error) => {
+        // Files of TLS that went away while we ran bring their own sentence.
+        const isOurs = error instanceof OperatorFault;
+        handlers.onDown(isOurs ? error : linkFault(this.#options.broker, error));
+      });
   }
 
   publish(topic: string, bytes: Uint8Array, done: (outcome: PublishOutcome) => void): void {
@@ -108,25 +114,27 @@ export class MqttLink implements UplinkLink {
   }
 
   /** TLS whose certificates are judged by the lowest possible time instead of the clock. */
-  #streamWithoutClock(lowestMs: number, client: MqttClient): ReturnType<typeof connectTls> {
-    const { broker, tls, keyExchange } = this.#options;
+  #streamWithoutClock(
+    lowestMs: number,
+    tls: TlsCredentials,
+    client: MqttClient,
+  ): ReturnType<typeof connectTls> {
+    const { broker, keyExchange } = this.#options;
     const url = new URL(broker);
     const host = url.hostname.replace(/^\[|\]$/g, '');
     const socket = connectTls({
       host,
       port: Number(url.port || MQTTS_PORT),
       ...(isIP(host) === 0 && { servername: host }),
-      ...(tls !== undefined && {
-        ca: Buffer.from(tls.authority),
-        cert: Buffer.from(tls.certificate),
-        key: Buffer.from(tls.key),
-      }),
+      ca: Buffer.from(tls.authority),
+      cert: Buffer.from(tls.certificate),
+      key: Buffer.from(tls.key),
       ...(keyExchange !== undefined && { ecdhCurve: keyExchange }),
       // Judged below, before a byte of the broker is read.
       rejectUnauthorized: false,
     });
     socket.once('secureConnect', () => {
-      const reason = distrust(socket, host, tls?.authority ?? new Uint8Array(), lowestMs);
+      const reason = distrust(socket, host, tls.authority, lowestMs);
       if (reason !== undefined) socket.destroy(new Error(`TLS certificate refused: ${reason}`));
     });
     // The library forwards only errors of plain sockets.
@@ -135,14 +143,15 @@ export class MqttLink implements UplinkLink {
   }
 
   #otherTopics(): string[] {
-    const { agentId, sector } = this.#options;
-    if (sector === undefined) return [requestTopic(agentId)];
+    const { agentId, sector, tls } = this.#options;
+    const own = [requestTopic(agentId), ...(tls === undefined ? [] : [certificateTopic(agentId)])];
+    if (sector === undefined) return own;
     const sectors = new Set([SECTOR_ALL, ...(sector === '' ? [] : [sector])]);
-    return [requestTopic(agentId), ...[...sectors].map(advisoryTopic)];
+    return [...own, ...[...sectors].map(advisoryTopic)];
   }
 
-  #clientOptions(): IClientOptions {
-    const { agentId, tls, keyExchange } = this.#options;
+  #clientOptions(tls: TlsCredentials | undefined): IClientOptions {
+    const { agentId, keyExchange } = this.#options;
     return {
       protocolVersion: 5,
       clientId: agentId,
@@ -168,6 +177,7 @@ export class MqttLink implements UplinkLink {
         ca: Buffer.from(tls.authority),
         cert: Buffer.from(tls.certificate),
         key: Buffer.from(tls.key),
+        ...(tls.revocationList !== undefined && { crl: Buffer.from(tls.revocationList) }),
         rejectUnauthorized: true,
       }),
     };

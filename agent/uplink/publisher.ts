@@ -62,6 +62,10 @@ export class Publisher {
   #link: UplinkLink | undefined;
   #receiveMaximum = 0;
   #isFilling = false;
+  /** A new key's announcement, and the newest message of each stream that the old one signed. */
+  #gate: { readonly id: number; readonly newest: ReadonlyMap<Stream, number> } | undefined;
+  /** The summary that went before the backlog on this link; only a newer one does so again. */
+  #freshId = 0;
   #resent = 0;
 
   constructor(options: PublisherOptions) {
@@ -88,6 +92,7 @@ export class Publisher {
   linkDown(): void {
     this.#link = undefined;
     this.#underWay.clear();
+    this.#freshId = 0;
     this.#options.goodput.lost();
   }
 
@@ -96,6 +101,20 @@ export class Publisher {
     for (const [id] of this.#underWay) {
       if (!this.#options.buffer.isPending(id)) this.#underWay.delete(id);
     }
+    this.fill();
+  }
+
+  /**
+   * What a new key has signed waits until the hub has the message that announces it, or would be
+   * refused as nobody's. `announcementId`: that message, which the old key has signed.
+   */
+  holdBehind(announcementId: number): void {
+    const { buffer } = this.#options;
+    const newest = new Map<Stream, number>([[STREAM_ALERTS, announcementId]]);
+    for (const stream of [STREAM_SUMMARIES, STREAM_EVIDENCE] as const) {
+      newest.set(stream, buffer.newest(stream)?.id ?? 0);
+    }
+    this.#gate = { id: announcementId, newest };
     this.fill();
   }
 
@@ -114,6 +133,9 @@ export class Publisher {
     // A link that answers at once would call back into the loop that is sending.
     if (this.#link === undefined || this.#isFilling) return;
     this.#isFilling = true;
+    if (this.#gate !== undefined && !this.#options.buffer.isPending(this.#gate.id)) {
+      this.#gate = undefined;
+    }
     try {
       this.#resend(STREAM_ALERTS);
       this.#fillAlerts();
@@ -166,10 +188,13 @@ export class Publisher {
     let room = window.messagesMax - this.#countUnderWay(isBulk);
     if (room <= 0) return;
     const fresh = buffer.newest(STREAM_SUMMARIES);
-    if (fresh !== undefined && !this.#underWay.has(fresh.id)) {
+    if (fresh !== undefined && fresh.id > this.#freshId && !this.#isHeld(fresh)) {
       if (!this.#hasSlot(STREAM_SUMMARIES) || !fits(fresh)) return;
-      this.#begin(fresh);
-      room--;
+      this.#freshId = fresh.id;
+      if (!this.#underWay.has(fresh.id)) {
+        this.#begin(fresh);
+        room--;
+      }
     }
     room -= this.#fillOldest(STREAM_EVIDENCE, room, fits);
     this.#fillOldest(STREAM_SUMMARIES, room, fits);
@@ -186,11 +211,16 @@ export class Publisher {
     let sent = 0;
     for (const message of this.#options.buffer.pending(stream, 0, asked)) {
       if (this.#underWay.has(message.id)) continue;
+      if (this.#isHeld(message)) break;
       if (sent >= roomMessages || !this.#hasSlot(stream) || !fits(message)) break;
       this.#begin(message);
       sent++;
     }
     return sent;
+  }
+
+  #isHeld({ id, stream }: PendingMessage): boolean {
+    return this.#gate !== undefined && id > (this.#gate.newest.get(stream) ?? 0);
   }
 
   #begin(message: PendingMessage): void {

@@ -1,8 +1,9 @@
 /** Applies verified receipts and tells what came of them: deleted, refused, a fork, a new hub. */
 import type { SiteBuffer } from '../../buffer/site-buffer.ts';
-import type { Receipt, ResendRange } from '../../protocols/uplink/messages.ts';
+import type { Receipt } from '../../protocols/uplink/messages.ts';
 import type { Log } from '../platform/log.ts';
 import type { OperatorFault } from '../platform/operator-fault.ts';
+import type { LostRange } from './hub-requests.ts';
 import { forkFault, refusedFault } from './receipt-faults.ts';
 
 export interface ReceiptHandlers {
@@ -13,7 +14,7 @@ export interface ReceiptHandlers {
   /** A new life of the hub. */
   readonly hubChanged: () => void;
   /** It no longer has these, and we have deleted them on its word. */
-  readonly hubLost: (range: ResendRange) => void;
+  readonly hubLost: (range: LostRange) => void;
   readonly show: (fault: OperatorFault) => void;
 }
 
@@ -50,7 +51,7 @@ export class ReceiptDesk {
           );
           hubChanged();
         }
-        if (outcome.lostByHub !== undefined) hubLost({ epoch, stream, ...outcome.lostByHub });
+        for (const range of outcome.lostByHub) hubLost({ epoch, stream, ...range });
         stored(receipt);
         break;
       case 'fork':

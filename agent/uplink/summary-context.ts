@@ -1,18 +1,10 @@
 /** What a summary says beside the reports: the site, the agent's health, the inventory's news. */
-import type { BufferStatistics } from '../../buffer/statistics.ts';
-import {
-  type AgentHealth,
-  type AssetChange,
-  type Receipt,
-  STREAM_SUMMARIES,
-} from '../../protocols/uplink/messages.ts';
+import type { AgentHealth, AssetChange } from '../../protocols/uplink/messages.ts';
 import { ASSET_CHANGES_MAX } from '../../protocols/uplink/summary.ts';
 import type { SharingPolicy } from './sharing.ts';
 import type { SummaryContext } from './summarize.ts';
 import type { UplinkOptions } from './uplink-types.ts';
 
-/** Summaries whose asset changes wait for a receipt. */
-const MARKS_MAX = 64;
 /** Counters of the buffer that tell of something given up; others are not the hub's business. */
 const LOSS = /(Evicted|Refused|Damaged|Lost|Folded)$/;
 const LOSSES_MAX = 32;
@@ -21,8 +13,6 @@ export class SummaryContextSource {
   readonly #options: UplinkOptions;
   readonly #policy: SharingPolicy;
   readonly #startedAtMs: number;
-  #mark: number | undefined;
-  #marks: { readonly epoch: number; readonly sequence: number; readonly mark: number }[] = [];
 
   constructor(options: UplinkOptions, policy: SharingPolicy) {
     this.#options = options;
@@ -33,7 +23,6 @@ export class SummaryContextSource {
   now(): SummaryContext {
     const { siteName, sector, programVersion } = this.#options.settings;
     const pending = this.#options.assetChanges?.pending(ASSET_CHANGES_MAX);
-    this.#mark = pending?.mark;
     return {
       siteName,
       ...(sector !== undefined && { sector }),
@@ -44,25 +33,6 @@ export class SummaryContextSource {
         assetChangesFolded: pending.folded,
       }),
     };
-  }
-
-  /** The context that `now` gave last is signed, as the last message of its stream. */
-  signed(statistics: BufferStatistics | undefined): void {
-    const mark = this.#mark;
-    const last = statistics?.streams.find(({ stream }) => stream === STREAM_SUMMARIES);
-    if (mark === undefined || statistics === undefined || last === undefined) return;
-    this.#marks.push({ epoch: statistics.epoch, sequence: last.lastSequence, mark });
-    if (this.#marks.length > MARKS_MAX) this.#marks.shift();
-  }
-
-  receipted({ epoch, stream, cumulative }: Receipt): void {
-    if (stream !== STREAM_SUMMARIES) return;
-    const isStored = (each: { epoch: number; sequence: number }): boolean =>
-      each.epoch === epoch && each.sequence <= cumulative;
-    const newest = this.#marks.findLast(isStored);
-    if (newest === undefined) return;
-    this.#marks = this.#marks.filter((each) => !isStored(each));
-    this.#options.assetChanges?.receipted(newest.mark);
   }
 
   /** At `minimal` a fact that names or describes the device stays at home; its role may go. */

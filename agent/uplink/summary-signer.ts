@@ -2,10 +2,12 @@
  * From reports to signed summaries: whole or as a difference, in one part or several. What the disk
  * refuses stays here, and the next attempt covers it: nothing is lost but resolution.
  */
+import type { ChainPosition } from '../../buffer/outbox.ts';
 import type { AppendResult, SiteBuffer } from '../../buffer/site-buffer.ts';
 import type { ConversationCounts, IntervalReport } from '../../protocols/interval-report.ts';
 import { messageSha256 } from '../../protocols/uplink/cose.ts';
 import { type Receipt, STREAM_SUMMARIES } from '../../protocols/uplink/messages.ts';
+import type { AssetChangeSource } from './asset-changes.ts';
 import type { MessageSealer } from './message-sealer.ts';
 import type { SharingPolicy } from './sharing.ts';
 import { splitSummary } from './split-summary.ts';
@@ -20,6 +22,8 @@ export interface SummarySignerOptions {
   readonly policy: SharingPolicy;
   /** Differences and coarse times (profiles.ts). */
   readonly isSparing: boolean;
+  /** Gets told which message tells what of the devices. */
+  readonly news?: AssetChangeSource;
   /** Longest message that the link should get now. */
   readonly messageBytesMax: () => number;
 }
@@ -58,7 +62,7 @@ export class SummarySigner {
     return content !== undefined && this.#options.isSparing ? inSeconds(content) : content;
   }
 
-  sign(context: SummaryContext): SignResult {
+  sign(context: () => SummaryContext): SignResult {
     let messages = 0;
     const appendWaiting = (): AppendResult | undefined => {
       while (this.#partsWaiting.length > 0) {
@@ -71,7 +75,7 @@ export class SummarySigner {
     };
     const before = appendWaiting();
     if (before?.kind === 'fault') return before;
-    const content = this.content(context);
+    const content = this.content(context());
     if (content === undefined) return { kind: 'signed', messages };
     const { sealer, messageBytesMax } = this.#options;
     const [first, ...others] = splitSummary(content, messageBytesMax(), (part) =>
@@ -87,16 +91,31 @@ export class SummarySigner {
   }
 
   #append(content: SummaryContent): AppendResult {
-    const { buffer, sealer } = this.#options;
-    return buffer.append(STREAM_SUMMARIES, (position) => sealer.summary(position, content));
+    return this.#appendTelling(content, (position) =>
+      this.#options.sealer.summary(position, content),
+    );
+  }
+
+  /** Which message tells the news of the devices is on the disk with that message. */
+  #appendTelling(
+    { assetChanges = [] }: SummaryContent,
+    make: (position: ChainPosition) => Uint8Array,
+  ): AppendResult {
+    const { buffer, news } = this.#options;
+    const result = buffer.append(STREAM_SUMMARIES, (position, state) => {
+      if (news !== undefined) state.putNews(news.telling(position, assetChanges));
+      return make(position);
+    });
+    if (result.kind === 'appended') news?.told(result, assetChanges);
+    return result;
   }
 
   #appendWhole(content: SummaryContent): AppendResult {
-    const { buffer, sealer, isSparing } = this.#options;
+    const { sealer, isSparing } = this.#options;
     if (!isSparing) return this.#append(content);
     let bytes = new Uint8Array();
     let delta: DeltaContent | undefined;
-    const result = buffer.append(STREAM_SUMMARIES, (position) => {
+    const result = this.#appendTelling(content, (position) => {
       delta = this.#bases.delta(content, position.epoch);
       if (delta !== undefined && sealer.bytesOf(delta) >= sealer.bytesOf(content))
         delta = undefined;

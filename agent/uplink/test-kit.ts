@@ -182,6 +182,8 @@ export class FakeHub {
   }
 }
 
+type MoreOptions = Partial<UplinkOptions>;
+
 /** One agent's uplink with everything around it replaceable. */
 export class UplinkBench {
   readonly buffers: TestBuffers;
@@ -193,17 +195,17 @@ export class UplinkBench {
   buffer: SiteBuffer;
   uplink: Uplink;
   readonly #settings: Partial<UplinkSettings>;
-  readonly #more: Partial<UplinkOptions>;
+  readonly #more: MoreOptions;
   #reports = 0;
 
-  /** `more`: what an uplink may have beside what it must. */
+  /** `more`: what an uplink may have beside what it must; a function gets the bench itself. */
   constructor(
     buffers: TestBuffers,
     settings: Partial<UplinkSettings> = {},
-    more: Partial<UplinkOptions> = {},
+    more: MoreOptions | ((bench: UplinkBench) => MoreOptions) = {},
   ) {
     this.buffers = buffers;
-    this.#more = more;
+    this.#more = typeof more === 'function' ? more(this) : more;
     this.path = buffers.newPath();
     this.#settings = settings;
     this.buffer = buffers.open(this.path, 16, { clock: this.clock });
@@ -217,6 +219,11 @@ export class UplinkBench {
     this.clock = new ManualClock();
     this.buffer = this.buffers.open(this.path, 16, { clock: this.clock });
     this.uplink = this.#newUplink();
+  }
+
+  /** Of `more`. */
+  get certificate(): UplinkOptions['certificate'] {
+    return this.#more.certificate;
   }
 
   report(over: Partial<IntervalReport> = {}): void {

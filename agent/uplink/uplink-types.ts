@@ -12,6 +12,7 @@ import type { Random } from '../platform/random.ts';
 import type { AdvisoryBook } from './advisory-book.ts';
 import type { AdvisoryView } from './advisory-desk.ts';
 import type { AssetChangeSource } from './asset-changes.ts';
+import type { ClientCertificate } from './client-certificate.ts';
 import type { UplinkLink } from './link.ts';
 import type { WindowSettings } from './publisher.ts';
 
@@ -49,6 +50,10 @@ export interface UplinkOptions {
   /** Where there is none, no advisory is believed. */
   readonly advisories?: AdvisoryBook;
   readonly assetChanges?: AssetChangeSource;
+  /** Of mutual TLS; renewed over the link. */
+  readonly certificate?: ClientCertificate;
+  /** A renewed certificate has connected. */
+  readonly onRenewed?: () => void;
   /** A warning that is new at this site, or that applies here now. */
   readonly onAdvisory?: (advisory: AdvisoryView) => void;
 }
@@ -76,5 +81,7 @@ export interface UplinkState {
   readonly messageBytesMax: number;
   readonly requestsAnswered: number;
   readonly advisoriesRefused: number;
+  /** Until the certificate of mutual TLS ends; absent without one. */
+  readonly certificateDaysLeft?: number;
   readonly fault?: OperatorFault;
 }

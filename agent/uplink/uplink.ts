@@ -11,6 +11,7 @@ import type { Signer } from '../../protocols/uplink/signature.ts';
 import { parseTopic, streamTopic } from '../../protocols/uplink/topics.ts';
 import type { OperatorFault } from '../platform/operator-fault.ts';
 import { AdvisoryDesk, type AdvisoryView } from './advisory-desk.ts';
+import { AlertSigner } from './alert-signer.ts';
 import { Goodput } from './goodput.ts';
 import { HubRequests } from './hub-requests.ts';
 import { IndicatorWatch } from './indicator-watch.ts';
@@ -20,15 +21,15 @@ import { outgoingOrder } from './outgoing-order.ts';
 import { DEFAULT_WINDOW, Publisher } from './publisher.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 import { rejectedFault } from './receipt-faults.ts';
+import { Renewal } from './renewal.ts';
 import { SharingPolicy } from './sharing.ts';
-import { type ClockStep, SiteTime } from './site-time.ts';
+import { SiteTime } from './site-time.ts';
 import type { SummaryContent } from './summarize.ts';
 import { SummaryContextSource } from './summary-context.ts';
 import { SummarySigner } from './summary-signer.ts';
 import type { UplinkOptions, UplinkState } from './uplink-types.ts';
 
 export const SUMMARY_INTERVAL_MS_MIN = 1000;
-const ALERTS_PER_PASS = 64;
 /** Looks for messages whose receipt is overdue. */
 const TICK_MS = 1000;
 /** Of the two seconds that a stop may take: waiting for receipts, then for the broker. */
@@ -39,6 +40,7 @@ export class Uplink {
   readonly #options: UplinkOptions;
   readonly #time: SiteTime;
   readonly #sealer: MessageSealer;
+  readonly #alerts: AlertSigner;
   readonly #goodput: Goodput;
   readonly #publisher: Publisher;
   readonly #keeper: LinkKeeper;
@@ -48,17 +50,15 @@ export class Uplink {
   readonly #receipts: ReceiptDesk;
   readonly #watch = new IndicatorWatch();
   readonly #advisories: AdvisoryDesk | undefined;
+  readonly #renewal: Renewal | undefined;
   #cancelSummary: () => void = () => {};
   #cancelTick: () => void = () => {};
   #onDrained: (() => void) | undefined;
   #isStopped = false;
-  /** More alerts are due than one pass signs, or the disk refused one. */
-  #areAlertsWaiting = false;
   #summariesSigned = 0;
-  #alertsSigned = 0;
   #requestsAnswered = 0;
   #receiptsRejected = 0;
-  /** Of the hub or the broker about messages; a link fault is the keeper's. */
+  /** About messages; a link fault is the keeper's. */
   #messageFault: OperatorFault | undefined;
 
   constructor(options: UplinkOptions) {
@@ -68,12 +68,20 @@ export class Uplink {
     this.#time = new SiteTime(clock, options.clockTrust ?? (() => ({ source: 'none' })), hubTimeMs);
     const policy = new SharingPolicy(settings.sharing, digest);
     this.#sealer = new MessageSealer(signer, policy, this.#time);
+    this.#alerts = new AlertSigner(buffer, this.#sealer, log);
     this.#goodput = new Goodput(clock);
     const messageBytesMax = (): number => this.#goodput.messageBytesMax;
     const sealer = this.#sealer;
     const isSparing = settings.isSparing ?? false;
     this.#context = new SummaryContextSource(options, policy);
-    this.#summaries = new SummarySigner({ buffer, sealer, policy, isSparing, messageBytesMax });
+    this.#summaries = new SummarySigner({
+      buffer,
+      sealer,
+      policy,
+      isSparing,
+      messageBytesMax,
+      ...(options.assetChanges && { news: options.assetChanges }),
+    });
     this.#publisher = new Publisher({
       buffer,
       clock,
@@ -97,20 +105,26 @@ export class Uplink {
       },
       stored: (receipt) => {
         this.#summaries.receipted(receipt);
-        this.#context.receipted(receipt);
       },
       hubChanged: () => this.#summaries.forgetBases(),
       hubLost: (range) => this.#requests.sayHubLost(range),
       show: (fault) => this.#showFault(fault),
     });
     this.#advisories = this.#openAdvisories();
+    this.#renewal = this.#openRenewal();
     this.#keeper = new LinkKeeper({
       link,
       clock,
       random,
       log,
-      onUp: ({ receiveMaximum }) => this.#publisher.linkUp(link, receiveMaximum),
-      onDown: () => this.#publisher.linkDown(),
+      onUp: ({ receiveMaximum }) => {
+        this.#renewal?.linkUp();
+        this.#publisher.linkUp(link, receiveMaximum);
+      },
+      onDown: () => {
+        this.#renewal?.linkDown();
+        this.#publisher.linkDown();
+      },
       onMessage: (topic, bytes) => this.#receive(topic, bytes),
       onRefused: (fault) => this.#showFault(fault),
     });
@@ -124,7 +138,7 @@ export class Uplink {
     }
     const begun = buffer.signAs(this.#sealer);
     if (begun.kind === 'fault') this.#logFault(begun.fault);
-    this.#signAlerts();
+    this.#alerts.sign();
     this.#scheduleSummary();
     this.#scheduleTick();
     this.#keeper.start();
@@ -134,7 +148,7 @@ export class Uplink {
   report(report: IntervalReport): void {
     this.#summaries.add(report);
     this.#watch.add(report);
-    this.#signAlerts();
+    this.#alerts.sign();
     this.#advisories?.review();
     this.#publisher.fill();
   }
@@ -147,7 +161,7 @@ export class Uplink {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#cancelSummary();
-    this.#signAlerts();
+    this.#alerts.sign();
     this.#signSummary();
     this.#publisher.fill();
     await this.#drained(signal);
@@ -198,8 +212,9 @@ export class Uplink {
     const result = this.#options.buffer.append(STREAM_ALERTS, (position) =>
       this.#sealer.keyRotation(position, newSigner),
     );
-    if (result.kind === 'appended') this.#sealer.signWith(newSigner);
-    this.#publisher.fill();
+    if (result.kind === 'fault') return result;
+    this.#sealer.signWith(newSigner);
+    this.#publisher.holdBehind(result.id);
     return result;
   }
 
@@ -208,7 +223,13 @@ export class Uplink {
     const statistics = buffer.statistics();
     const nowMs = clock.wallMs();
     const ageSeconds = (sinceMs: number): number => Math.max(0, nowMs - sinceMs) / 1000;
-    const fault = this.#keeper.fault ?? this.#messageFault ?? buffer.fault ?? this.#time.fault();
+    const fault =
+      this.#keeper.fault ??
+      this.#messageFault ??
+      buffer.fault ??
+      this.#time.fault() ??
+      this.#renewal?.fault();
+    const certificateDaysLeft = this.#renewal?.daysLeft;
     const { bytesPerSecond, messageBytesMax } = this.#goodput;
     return {
       broker: settings.broker,
@@ -219,7 +240,7 @@ export class Uplink {
         oldestAgeSeconds: ageSeconds(statistics.oldestPendingMs),
       }),
       summariesSigned: this.#summariesSigned,
-      alertsSigned: this.#alertsSigned,
+      alertsSigned: this.#alerts.signedCount,
       messagesResent: this.#publisher.resent,
       receiptsApplied: this.#receipts.appliedCount,
       receiptsRejected: this.#receiptsRejected,
@@ -232,6 +253,7 @@ export class Uplink {
       messageBytesMax,
       requestsAnswered: this.#requestsAnswered,
       advisoriesRefused: this.#advisories?.refusedCount ?? 0,
+      ...(certificateDaysLeft !== undefined && { certificateDaysLeft }),
       ...(fault !== undefined && { fault }),
     };
   }
@@ -250,62 +272,29 @@ export class Uplink {
       this.#scheduleTick();
       this.#options.progress?.('uplink');
       const step = this.#time.step();
-      if (step !== undefined) this.#sayStepped(step);
-      if (this.#areAlertsWaiting) {
-        this.#signAlerts();
-        this.#publisher.fill();
-      }
+      if (step !== undefined) this.#alerts.sayStepped(step);
+      const isMore = this.#alerts.areWaiting;
+      if (isMore) this.#alerts.sign();
+      if (isMore || step !== undefined) this.#publisher.fill();
+      this.#renewal?.tick(this.#keeper.isUp);
       this.#publisher.tick();
     });
   }
 
   #signSummary(): void {
-    const result = this.#summaries.sign(this.#context.now());
+    const result = this.#summaries.sign(() => this.#context.now());
     if (result.kind === 'fault') {
       this.#logFault(result.fault);
       return;
     }
-    if (result.messages > 0) this.#context.signed(this.#options.buffer.statistics());
     this.#summariesSigned += result.messages;
-  }
-
-  #signAlerts(): void {
-    const { buffer } = this.#options;
-    const dueNow = buffer.alertsDue(ALERTS_PER_PASS);
-    this.#areAlertsWaiting = dueNow.length === ALERTS_PER_PASS;
-    for (const due of dueNow) {
-      const result: AppendResult = buffer.append(
-        STREAM_ALERTS,
-        (position) => this.#sealer.alert(position, due),
-        due,
-      );
-      if (result.kind === 'fault') {
-        this.#areAlertsWaiting = true;
-        this.#logFault(result.fault);
-        return;
-      }
-      this.#alertsSigned++;
-    }
-  }
-
-  /** The wall clock jumped: whoever compares times at the hub has to know. */
-  #sayStepped({ fromMs, toMs }: ClockStep): void {
-    const seconds = Math.round((toMs - fromMs) / 1000);
-    const fromUs = Math.max(0, Math.round(fromMs * 1000));
-    const toUs = Math.max(0, Math.round(toMs * 1000));
-    const text = `The gateway's clock was moved by ${seconds} s.`;
-    const result = this.#options.buffer.append(STREAM_ALERTS, (position) =>
-      this.#sealer.statement(position, { code: 'clockStepped', fromUs, toUs, text }),
-    );
-    this.#options.log.warn({ event: 'clockStepped', seconds }, text);
-    if (result.kind === 'fault') this.#logFault(result.fault);
-    this.#publisher.fill();
   }
 
   #receive(topic: string, bytes: Uint8Array): void {
     const kind = parseTopic(topic)?.kind;
     if (kind === 'request') this.#receiveRequest(topic, bytes);
     else if (kind === 'advisory') this.#receiveAdvisory(topic, bytes);
+    else if (kind === 'certificate') this.#renewal?.receive(topic, bytes);
     else this.#receiveReceipt(topic, bytes);
   }
 
@@ -359,6 +348,28 @@ export class Uplink {
       nowMs: () => Math.max(clock.wallMs(), this.#time.lowestMs()),
       answer: (content) =>
         buffer.append(STREAM_ALERTS, (position) => this.#sealer.advisoryAnswer(position, content)),
+    });
+  }
+
+  #openRenewal(): Renewal | undefined {
+    const { certificate, receiptKeys, signer, log, clock, buffer, onRenewed } = this.#options;
+    if (certificate === undefined) return undefined;
+    return new Renewal({
+      certificate,
+      receiptKeys,
+      agentId: signer.signerId,
+      log,
+      nowMs: () => Math.max(clock.wallMs(), this.#time.lowestMs()),
+      ask: (asked) => {
+        const result = buffer.append(STREAM_ALERTS, (position) =>
+          this.#sealer.renewalRequest(position, asked),
+        );
+        this.#publisher.fill();
+        return result;
+      },
+      refused: (refusal) => void this.#reject(refusal),
+      reconnect: () => void this.#keeper.reconnect(CLOSE_MS),
+      renewed: onRenewed ?? (() => {}),
     });
   }
 

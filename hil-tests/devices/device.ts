@@ -3,6 +3,7 @@
  * it is ready (`{"ready":...}`), further JSON lines for facts, and an end by SIGTERM or when
  * whoever started it goes away (standard input ends), so that no device is left behind.
  */
+import { createServer } from 'node:net';
 
 /** `--port 502 --units 1,2` as a record of texts; a flag without value is the empty text. */
 export function deviceArguments(): Readonly<Record<string, string>> {
@@ -55,4 +56,17 @@ export function endWith(stop: () => Promise<void> | void, onLine?: (line: string
   });
   process.stdin.on('end', end);
   process.stdin.resume();
+}
+
+/** Free a moment ago, for libraries that can't take what the system gives. */
+export function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, host, () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
 }

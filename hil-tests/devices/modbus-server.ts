@@ -5,7 +5,7 @@
  * so that asking for them gets a real exception.
  */
 import { ServerTCP } from 'modbus-serial';
-import { deviceArguments, endWith, numberArgument, say } from './device.ts';
+import { deviceArguments, endWith, freePort, numberArgument, say } from './device.ts';
 
 /** Addresses that exist; beyond them the device answers exception 2. */
 const ADDRESSES_MAX = 200;
@@ -13,6 +13,8 @@ const ILLEGAL_DATA_ADDRESS = 2;
 
 const given = deviceArguments();
 const host = given.host ?? '127.0.0.1';
+// The library takes 502 for a port of 0.
+const port = numberArgument(given, 'port', 0) || (await freePort(host));
 const units = (given.units ?? '1,2').split(',').map(Number);
 const holdingRegisters = new Map(units.map((unit) => [unit, new Uint16Array(ADDRESSES_MAX)]));
 const coils = new Map(units.map((unit) => [unit, new Uint8Array(ADDRESSES_MAX)]));
@@ -35,9 +37,9 @@ const server = new ServerTCP(
       tableOf(coils, unitId, address)[address] = value ? 1 : 0;
     },
   },
-  { host, port: numberArgument(given, 'port', 0), unitID: 255 },
+  { host, port, unitID: 255 },
 );
-server.on('initialized', () => say({ ready: 'modbus-server', port: listeningPort(server) }));
+server.on('initialized', () => say({ ready: 'modbus-server', port }));
 server.on('serverError', () => {});
 server.on('socketError', () => {});
 endWith(() => new Promise((resolve) => server.close(() => resolve())));
@@ -49,16 +51,4 @@ function tableOf<T>(tables: ReadonlyMap<number, T>, unitId: number, address: num
     throw Object.assign(new Error('no such address'), { modbusErrorCode: ILLEGAL_DATA_ADDRESS });
   }
   return table;
-}
-
-/** The library keeps its net.Server to itself; it is the only way to learn a port given as 0. */
-function listeningPort(tcp: object): number {
-  const inner: unknown = Reflect.get(tcp, '_server');
-  if (typeof inner === 'object' && inner !== null && 'address' in inner) {
-    const address = typeof inner.address === 'function' ? inner.address() : undefined;
-    if (typeof address === 'object' && address !== null && 'port' in address) {
-      return Number(address.port);
-    }
-  }
-  return 0;
 }

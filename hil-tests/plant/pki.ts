@@ -2,7 +2,7 @@
  * A throw-away certificate authority by `openssl`, as a hub's operator would run one: P-256 keys,
  * one certificate a name, made in a folder that goes with the bench.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { command } from './command.ts';
 
@@ -20,7 +20,11 @@ export interface CertificateOptions {
   readonly ipAddress?: string;
   /** Signed by nobody but itself. */
   readonly isSelfSigned?: boolean;
+  /** Made a year ago, for so many days from now on; below 0 for one that has expired. */
+  readonly daysLeft?: number;
 }
+
+const YEAR_DAYS = 365;
 
 export class CertificateAuthority {
   readonly certificate: string;
@@ -70,9 +74,28 @@ export class CertificateAuthority {
     const { ipAddress } = options;
     writeFileSync(extensions, ipAddress === undefined ? '' : `subjectAltName=IP:${ipAddress}\n`);
     const signing = ['-CA', this.certificate, '-CAkey', this.#path('ca.key'), '-CAcreateserial'];
-    const output = ['-days', String(this.#days), '-extfile', extensions, '-out', pair.certificate];
-    await this.#openssl('x509', '-req', '-in', request, ...signing, ...output);
+    const { daysLeft } = options;
+    const days = daysLeft === undefined ? this.#days : YEAR_DAYS + daysLeft;
+    const output = ['-days', String(days), '-extfile', extensions, '-out', pair.certificate];
+    const words = ['x509', '-req', '-in', request, ...signing, ...output];
+    if (daysLeft === undefined) await this.#openssl(...words);
+    else await command(['env', `LD_PRELOAD=${FAKETIME}`, 'FAKETIME=-365d', 'openssl', ...words]);
     return pair;
+  }
+
+  /** Revokes it; answers the path of the list of all that are revoked. */
+  async revoke(pair: KeyPair): Promise<string> {
+    const configuration = this.#path('ca.cnf');
+    const index = this.#path('index');
+    if (!existsSync(index)) writeFileSync(index, '');
+    const lines = ['[ca]', 'default_ca = bench', '[bench]', `database = ${index}`];
+    writeFileSync(configuration, `${[...lines, 'default_md = sha256'].join('\n')}\n`);
+    const list = this.#path('ca.crl');
+    const words = ['ca', '-config', configuration, '-cert', this.certificate];
+    words.push('-keyfile', this.#path('ca.key'));
+    await this.#openssl(...words, '-revoke', pair.certificate);
+    await this.#openssl(...words, '-gencrl', '-crldays', String(this.#days), '-out', list);
+    return list;
   }
 
   async #selfSigned(name: string, commonName: string, certificate: string): Promise<void> {

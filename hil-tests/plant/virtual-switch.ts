@@ -7,7 +7,7 @@
 import type { BenchProcess } from '../bench-process.ts';
 import type { MirrorKind } from './bench.ts';
 import type { NamespaceHost } from './host.ts';
-import { startMirrorRewriter } from './mirror-rewriter.ts';
+import { type Rewriting, startMirrorRewriter } from './mirror-rewriter.ts';
 import { type CableEnd, ipIn, portCounters, type VirtualNetwork } from './virtual-network.ts';
 
 const BRIDGE = 'bridge';
@@ -45,7 +45,7 @@ export class VirtualSwitch {
     await ipIn(namespace, 'link', 'set', MIRROR, 'mtu', '1600', 'up');
     await ipIn(sensor.namespace, 'link', 'set', sensor.port, 'mtu', '1600');
     await listenOnly(sensor);
-    if (kind === 'vlanTrunk' || kind === 'prp') await made.#rewrite(kind);
+    if (kind === 'vlanTrunk' || kind === 'prp') await made.#layRewriter(kind);
     return made;
   }
 
@@ -85,12 +85,18 @@ export class VirtualSwitch {
     await this.#rewriter?.stop();
   }
 
-  async #rewrite(kind: 'vlanTrunk' | 'prp'): Promise<void> {
+  /** Changes what the mirror does to its frames; for a switch that was made with a rewriter. */
+  async rewrite(kind: Rewriting): Promise<void> {
+    await this.#rewriter?.stop();
+    this.#rewriter = await startMirrorRewriter(this.host, REWRITE_OUT, MIRROR, kind);
+  }
+
+  async #layRewriter(kind: Rewriting): Promise<void> {
     const { namespace } = this.host;
     const ends = [REWRITE_IN, REWRITE_OUT].map((port) => ({ namespace, port }));
     await this.#network.addCable(ends[0], ends[1]);
     for (const end of ends) await listenOnly(end);
-    this.#rewriter = await startMirrorRewriter(this.host, REWRITE_OUT, MIRROR, kind);
+    await this.rewrite(kind);
   }
 
   async #tc(...words: readonly string[]): Promise<void> {

@@ -3,7 +3,7 @@
  * and the hub, in a namespace behind a link that can be cut (the hub's end goes down) and slowed
  * (tc tbf, both directions).
  */
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BenchProcess, eventually } from '../bench-process.ts';
 import type { UplinkPort } from './bench.ts';
@@ -77,6 +77,10 @@ export class VirtualUplink implements UplinkPort {
     return join(this.#folder, 'hub.db');
   }
 
+  get hubConfig(): string {
+    return join(this.#folder, 'hub.yaml');
+  }
+
   /** Starts broker and hub; returns when the hub has made its receipt key and listens. */
   async start(): Promise<void> {
     await this.startBroker();
@@ -85,8 +89,8 @@ export class VirtualUplink implements UplinkPort {
     await eventually(() => (existsSync(receiptKey) ? true : undefined), "the hub's receipt key");
   }
 
-  async startBroker(): Promise<void> {
-    const words = ['mosquitto', '-c', join(this.#folder, 'mosquitto.conf'), '-v'];
+  async startBroker(configuration = join(this.#folder, 'mosquitto.conf')): Promise<void> {
+    const words = ['mosquitto', '-c', configuration, '-v'];
     this.#brokerProcess = this.host.start(words);
     await this.#brokerProcess.until(
       ({ stdout, stderr }) => (/listen socket/.test(stdout + stderr) ? true : undefined),
@@ -95,11 +99,20 @@ export class VirtualUplink implements UplinkPort {
   }
 
   async startHub(): Promise<void> {
-    this.#hubProcess = this.host.start(hubWords('run', '--config', join(this.#folder, 'hub.yaml')));
+    this.#hubProcess = this.host.start(hubWords('run', '--config', this.hubConfig));
     await this.#hubProcess.until(
       ({ stdout, stderr }) => (/HUB_LINK_UP/.test(stdout + stderr) ? true : undefined),
       'its link to the broker',
     );
+  }
+
+  /** Ends the broker, and starts it with what `edit` makes of its first configuration. */
+  async restartBroker(edit: (configuration: string) => string): Promise<void> {
+    await this.killBroker();
+    const first = join(this.#folder, 'mosquitto.conf');
+    const edited = join(this.#folder, 'mosquitto-edited.conf');
+    writeFileSync(edited, edit(readFileSync(first, 'utf8')));
+    await this.startBroker(edited);
   }
 
   async killBroker(): Promise<void> {

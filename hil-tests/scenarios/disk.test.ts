@@ -15,8 +15,11 @@ import { report } from '../report.ts';
 import { DiskImage } from './disk-image.ts';
 
 const RECOVERY_SECONDS_MAX = 5;
-/** Measured 2 to 21 MB, from shortly after the start; how much of it a good disk has is not known. */
-const GROWTH_MEGABYTES_MAX = 40;
+/**
+ * From the first receipt on. On a good disk an agent grows by 13 MB in its first ten seconds, gives
+ * 25 back then, and stays; with a disk that fails at second 20 it does the same to within 1 MB.
+ */
+const GROWTH_MEGABYTES_MAX = 25;
 /** The long form adds what other cases show in part. */
 const IS_LONG = process.env.FIELDTAP_LONG === '1';
 const STALL_SECONDS = IS_LONG ? 60 : 4;
@@ -150,14 +153,19 @@ testNeeding(
     if (disk === undefined) return context.skip('privilege: needs a loop device');
     const site = await BenchSite.enrolled({ bufferFolder: disk.mountPoint });
     try {
-      const first = await atWork(site);
-      first.signal('SIGTERM');
-      await first.ended();
+      const earlier = await atWork(site);
+      earlier.signal('SIGTERM');
+      await earlier.ended();
       disk.remount('ro');
       assert.throws(() => openSync(`${disk.mountPoint}/x`, 'w'), /EROFS/);
       const agent = site.startAgent();
-      const before = await site.until(({ buffer }) => buffer.fault !== undefined, 'the fault');
-      assert.equal(before.buffer.fault?.code, 'BUFFER_READ_ONLY');
+      const first = await site.until(({ buffer }) => buffer.fault !== undefined, 'the fault');
+      assert.equal(first.buffer.fault?.code, 'BUFFER_READ_ONLY');
+      // As in the other cases: what an agent loads on its way to work is no growth.
+      const before = await site.until(
+        ({ uplink, traffic }) => uplink?.isConnected === true && traffic.frames > 0,
+        'an agent at work',
+      );
       await goesOn(context, site, before);
       disk.remount('rw');
       await recovers(context, site);

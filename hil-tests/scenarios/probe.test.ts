@@ -81,10 +81,9 @@ test('modbus: what was shown is what was sent, and nothing else; the answers are
 
 test('modbus: named registers of a real device; reading what it has not is told as its refusal', async (context) => {
   const { config } = site(context, ELSEWHERE);
-  const port = await freePort();
-  const plc = startDevice('modbus-server.ts', ['--port', String(port)]);
+  const plc = startDevice('modbus-server.ts', ['--port', '0']);
   context.after(() => plc.stop());
-  await plc.ready();
+  const { port } = await plc.ready();
   const words = ['probe', 'modbus', `127.0.0.1:${port}`, '--config', config, '--yes', '--json'];
   const reads = ['--read', 'holdingRegister:0:3', 'holdingRegister:900:1', '--timeout', '1000'];
   const ended = await fieldtap([...words, ...reads]);
@@ -111,15 +110,6 @@ test('opcua: endpoints and policies, and BuildInfo only with a session', async (
   const asked = JSON.parse((await fieldtap([...words, '--session'])).stdout);
   assert.ok(asked.facts.softwareVersion !== undefined, JSON.stringify(asked.facts));
 });
-
-/** The library that plays the device takes 502 for a port of 0. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 // biome-ignore format: one refusal per line
 const refusals = [

@@ -3,9 +3,9 @@
  * observations as they come.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { BenchProcess, eventually, fieldtap, ROOT, startFieldtap } from '../bench-process.ts';
 import { testNeeding } from '../needs.ts';
@@ -91,5 +91,24 @@ testNeeding(
       lines.map((line) => JSON.parse(line).kind),
       ['write', 'write'],
     );
+  },
+);
+
+testNeeding(
+  [{ kind: 'privilege', capability: 'root' }],
+  'a user who may not use the socket is told so, and not that no agent runs',
+  async (context) => {
+    const config = await agent(context);
+    chmodSync(dirname(config), 0o755);
+    const before = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+    for (const words of [['status'], ['top', '--intervals', '1'], ['tail', '--lines', '1']]) {
+      const { exitCode, stderr } = await fieldtap([...words, '--config', config], { before });
+      assert.equal(exitCode, 1);
+      assert.match(stderr, /\[AGENT_SOCKET_FORBIDDEN\]/);
+    }
+    const found = await fieldtap(['doctor', '--config', config, '--json'], { before });
+    const { checks } = JSON.parse(found.stdout);
+    const faults = checks.filter(({ verdict }: { verdict: string }) => verdict === 'fault');
+    assert.deepEqual(faults, [], 'what this user may not do is no fault of the agent');
   },
 );

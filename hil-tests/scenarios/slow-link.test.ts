@@ -20,8 +20,8 @@ const EVIDENCE_BYTES = 64 * 1024;
 const CONNECT_MS_MAX = 5000;
 /** From the agent's word of the detection to the hub's row. */
 const ALERT_MS_MAX = 3000;
-/** From the frame: the worker reports once a second. */
-const ALERT_FROM_FRAME_MS_MAX = 4500;
+/** From the frame: a request without an answer is found when it is given up, half a second later. */
+const ALERT_FROM_FRAME_MS_MAX = 3500;
 const ALERTS = 5;
 /** A summary of its own in between: the freshest goes before the backlog. */
 const SUMMARY_INTERVAL_MS = 15_000;

@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectAsync } from 'mqtt';
 import { SystemClock } from '../../agent/platform/clock.ts';
 import { silentLog } from '../../agent/platform/log.ts';
 import { OperatorFault } from '../../agent/platform/operator-fault.ts';
@@ -12,6 +11,7 @@ import { escapeText } from '../../agent/platform/wire-text.ts';
 import { openAgentMessage } from '../../protocols/uplink/open.ts';
 import { advisoryTopic } from '../../protocols/uplink/topics.ts';
 import {
+  ADVISORIES_FOLDER,
   keepPublished,
   type PreparedAdvisory,
   type PublishedAdvisory,
@@ -21,12 +21,10 @@ import {
 import { openAdvisorySigner } from '../advisory-key.ts';
 import { AgentRegistry, listAgents } from '../agent-registry.ts';
 import { type HubConfig, loadHubConfig } from '../config.ts';
-import { brokerOptions } from '../link.ts';
+import { publishOnce } from '../publish-once.ts';
 import { openReader } from '../reader.ts';
 import { openReceiptSigner } from '../receipt-key.ts';
 
-const FOLDER = 'advisories';
-const CONNECT_MS_MAX = 10_000;
 const PAGE = 500;
 
 export interface AdviseOptions {
@@ -37,7 +35,7 @@ export interface AdviseOptions {
 
 export async function advise(options: AdviseOptions): Promise<void> {
   const config = loadHubConfig(options.config);
-  const folder = join(config.keys, FOLDER);
+  const folder = join(config.keys, ADVISORIES_FOLDER);
   if (options.file !== undefined) {
     const { signerId } = openReceiptSigner(config.keys);
     const signer = openAdvisorySigner(config.keys, signerId);
@@ -56,15 +54,7 @@ export async function advise(options: AdviseOptions): Promise<void> {
 
 async function publish(config: HubConfig, { advisory, bytes }: PreparedAdvisory): Promise<void> {
   try {
-    const client = await connectAsync(config.broker.url, {
-      ...brokerOptions(config.broker),
-      protocolVersion: 5,
-      reconnectPeriod: 0,
-      connectTimeout: CONNECT_MS_MAX,
-    });
-    const topic = advisoryTopic(advisory.sector);
-    await client.publishAsync(topic, Buffer.from(bytes), { qos: 1, retain: true });
-    await client.endAsync();
+    await publishOnce(config.broker, advisoryTopic(advisory.sector), bytes, true);
   } catch (cause) {
     if (cause instanceof OperatorFault) throw cause;
     throw new OperatorFault({

@@ -79,8 +79,9 @@ function lineOf(
 function textOf(message: AgentMessage): string {
   switch (message.kind) {
     case 'alert': {
-      const { severity, code, title, change, occurrencesCount } = message;
-      return `${severity} ${code} ${change}, ${occurrencesCount} times: ${title}`;
+      const { severity, code, title, change, occurrencesCount, detectionId } = message;
+      const what = `${severity} ${code} ${change}, ${occurrencesCount} times: ${title}`;
+      return `${what} [${detectionId}]`;
     }
     case 'statement':
       return `statement ${message.code}: ${message.text}`;
@@ -91,6 +92,8 @@ function textOf(message: AgentMessage): string {
     }
     case 'keyRotation':
       return `key ${message.newKeyNumber} (${message.newAlgorithm}) follows`;
+    case 'renewalRequest':
+      return 'asks for a new client certificate';
     default:
       return message.kind;
   }

@@ -1,8 +1,10 @@
 /** `fieldtap-hub export` and `import`: the store as a file, and files from sites without a link. */
+import { join } from 'node:path';
 import { SystemClock } from '../../agent/platform/clock.ts';
 import { openLog } from '../../agent/platform/log.ts';
 import { escapeText } from '../../agent/platform/wire-text.ts';
 import type { Receipt } from '../../protocols/uplink/messages.ts';
+import { ADVISORIES_FOLDER, currentAdvisories } from '../advise.ts';
 import { AgentRegistry } from '../agent-registry.ts';
 import { exportArchive, importArchive, writeReceipts } from '../archive-file.ts';
 import { loadHubConfig } from '../config.ts';
@@ -47,7 +49,9 @@ export async function importFile(
     latest.set(`${receipt.agentId}/${receipt.epoch}/${receipt.stream}`, receipt);
   }).finally(() => store.close());
   if (options.receipts !== undefined) {
-    writeReceipts(options.receipts, latest.values(), openReceiptSigner(config.keys), clock);
+    const signer = openReceiptSigner(config.keys);
+    const advisories = currentAdvisories(join(config.keys, ADVISORIES_FOLDER), clock.wallMs());
+    writeReceipts(options.receipts, latest.values(), signer, clock, advisories);
   }
   const { messages, stored, duplicates, refused, forked, damaged, reasons } = imported;
   const why = Object.entries(reasons).map(([reason, count]) => `${count} ${reason}`);

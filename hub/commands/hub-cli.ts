@@ -81,6 +81,24 @@ export function addReading(program: Command, exitWith: ExitWith): void {
   );
 }
 
+/** request: what the hub asks of one agent. */
+export function addAsking(program: Command, exitWith: ExitWith): void {
+  described(
+    program,
+    'request',
+    'ask an agent for the frames of a detection, and wait until they are stored',
+    'request --agent AGENTID --detection 0123456789abcdef --out frames',
+  )
+    .requiredOption('--agent <agentId>', 'whom to ask')
+    .requiredOption('--detection <id...>', 'as "alerts" shows them; at most 16')
+    .option('--out <folder>', 'write a pcap file for each detection here')
+    .option('--wait <seconds>', 'for the answer', wholeNumber, 60)
+    .action(async ({ wait, ...options }) => {
+      const { request } = await import('./request.ts');
+      exitWith(await request({ ...options, waitSeconds: wait }));
+    });
+}
+
 /** export, import: the store as a file. */
 export function addArchive(program: Command, exitWith: ExitWith): void {
   described(
@@ -100,7 +118,7 @@ export function addArchive(program: Command, exitWith: ExitWith): void {
     'take an archive: a stick from a site, or a backup',
     'import stick.ftar --receipts receipts.ftar',
   )
-    .option('--receipts <file>', 'write the receipts here, to be carried back')
+    .option('--receipts <file>', 'write receipts and current advisories here, for the way back')
     .action(async (file, options) => {
       const { importFile } = await import('./archive.ts');
       exitWith(await importFile(file, options));

@@ -62,6 +62,7 @@ const cases = [
   { name: 'a character that is no digit',       wire: ':1103006G00037E\r\n',   frames: [], left: ['lrcInvalid 17'] },
   { name: 'nothing between colon and end',      wire: ':\r\n',                 frames: [], left: ['lrcInvalid 3'] },
   { name: 'a colon ends a frame that was cut',  wire: ':110300:1103006B00037E\r\n', frames: ['> 1103006b0003'], left: ['lrcInvalid 7'] },
+  { name: 'a row of colons is noise, once',     wire: `${':'.repeat(40)}1103006B00037E\r\n`, frames: ['> 1103006b0003'], left: ['undefined 39'] },
   { name: 'noise between frames',               wire: 'xy\r\n:1103006B00037E\r\nz', frames: ['> 1103006b0003'], left: ['undefined 4', 'undefined 1'] },
   { name: 'a line end without CR ends nothing', wire: ':1103006B00037E\n',     frames: [], left: ['undefined 16'] },
 ] as const;

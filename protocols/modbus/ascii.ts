@@ -67,12 +67,16 @@ export class AsciiFramer {
 
   #character(character: number): void {
     if (character === COLON) {
-      this.#tellNoise();
-      if (this.#count > 0) this.#tellNotFramed('lrcInvalid');
+      if (this.#count === 1) {
+        // Nothing stood behind the last colon: a row of them is noise, not a frame each.
+        this.#count = 0;
+        this.#addNoise(COLON);
+      } else {
+        this.#tellNoise();
+        if (this.#count > 0) this.#tellNotFramed('lrcInvalid');
+      }
     } else if (this.#count === 0) {
-      this.#noise[this.#noiseCount] = character;
-      this.#noiseCount += 1;
-      if (this.#noiseCount === NOT_FRAMED_CHARACTERS_MAX) this.#tellNoise();
+      this.#addNoise(character);
       return;
     }
     this.#characters[this.#count] = character;
@@ -83,8 +87,15 @@ export class AsciiFramer {
     else if (this.#count === ASCII_FRAME_CHARACTERS_MAX) this.#tellNotFramed('lrcInvalid');
   }
 
+  #addNoise(character: number): void {
+    this.#noise[this.#noiseCount] = character;
+    this.#noiseCount += 1;
+    if (this.#noiseCount === NOT_FRAMED_CHARACTERS_MAX) this.#tellNoise();
+  }
+
   /** A line from colon to line feed. */
   #line(): void {
+    this.#tellNoise();
     const decodedBytes = this.#decode();
     if (decodedBytes <= RTU_PDU + LRC_BYTES) {
       this.#tellNotFramed('lrcInvalid');
@@ -155,6 +166,7 @@ export class AsciiFramer {
   }
 
   #tellNotFramed(name: 'lrcInvalid' | undefined): void {
+    this.#tellNoise();
     const count = this.#count;
     this.#count = 0;
     this.#hasGap = false;

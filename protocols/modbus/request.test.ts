@@ -31,6 +31,8 @@ const cases = [
   { name: '43/13 CANopen: size only',             wire: '2b 0d 01 02 03',              expect: { pduBytes: 5, meiType: 13, dataBytes: 3 } },
   { name: '90 UMAS read block',                   wire: '5a 00 20 01 02',              expect: { pduBytes: 5, umasFunction: 0x20, umasFunctionName: 'readMemoryBlock', blockBytes: 2 } },
   { name: '90 UMAS upload goes into the controller', wire: '5a 01 31 00',              expect: { pduBytes: 4, umasFunction: 0x31, umasFunctionName: 'uploadBlock', blockBytes: 1, programDirection: 'toController' } },
+  { name: '90 UMAS upload of block 7',                wire: '5a 01 31 00 01 0700 f400 aabb', expect: { pduBytes: 11, umasFunction: 0x31, umasFunctionName: 'uploadBlock', blockNumber: 7, blockBytes: 8, programDirection: 'toController' } },
+  { name: '90 UMAS download ends behind block 258',   wire: '5a 01 35 00 01 0201',      expect: { pduBytes: 7, umasFunction: 0x35, umasFunctionName: 'endStrategyDownload', blockNumber: 258, blockBytes: 4, programDirection: 'fromController' } },
   { name: '90 UMAS signed message: what it wraps counts', wire: `5a 01 38 ${'ee'.repeat(32)} 01 41 ff`, expect: { pduBytes: 38, umasSigned: true, umasFunction: 0x41, umasFunctionName: 'stopPlc', blockBytes: 1 } },
   { name: '90 UMAS signed message, with its own function code', wire: `5a 01 38 ${'ee'.repeat(32)} 5a 01 31 ff`, expect: { pduBytes: 39, umasSigned: true, umasFunction: 0x31, umasFunctionName: 'uploadBlock', blockBytes: 1, programDirection: 'toController' } },
   { name: '90 UMAS signed message cut in its signature', wire: '5a 01 38 eeee', expect: { pduBytes: 5, umasFunction: 0x38, umasFunctionName: 'signedMessage', blockBytes: 2 } },

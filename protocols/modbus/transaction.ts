@@ -37,6 +37,8 @@ export interface ModbusTransaction {
   readonly rttUs: number;
   /** Identical requests seen again before the answer. */
   readonly retriesCount: number;
+  /** Of a request alone: the next one on the flow with the same key took its place. */
+  readonly isSuperseded?: boolean;
   /** 1-based in a file; 0 live or absent. */
   readonly requestFrameNumber: number;
   readonly responseFrameNumber: number;

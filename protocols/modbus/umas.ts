@@ -6,7 +6,7 @@
  *    | 0x5A | session key | function (request) or status (response) | data |
  */
 import type { Anomaly, ByteSpan } from '../decoded.ts';
-import { ABSENT, byteAt, checkPduBytes } from './pdu-bytes.ts';
+import { ABSENT, byteAt, checkPduBytes, wordAt } from './pdu-bytes.ts';
 import type { PduDecodeOptions, PduFieldsDraft } from './pdu-fields.ts';
 
 export const UMAS = 90;
@@ -23,6 +23,13 @@ const SIGNATURE_BYTES = 32;
 const TO_CONTROLLER = [0x21, 0x29, 0x30, 0x31, 0x32];
 /** Carry the program out of the controller, though 0x33 to 0x35 are called downloads. */
 const FROM_CONTROLLER = [0x28, 0x33, 0x34, 0x35];
+
+/**
+ * Say which block they carry, or in 0x32 and 0x35 how many there were: behind two bytes, low byte
+ * first (Metasploit, modicon_stux_transfer).
+ */
+const WITH_BLOCK_NUMBER = [0x31, 0x32, 0x34, 0x35];
+const BLOCK_NUMBER = 3;
 
 const NAMES: ReadonlyMap<number, string> = new Map([
   [0x01, 'initComm'],
@@ -91,6 +98,12 @@ export function decodeUmasRequest(
   fields.umasFunction = umasFunction;
   fields.umasFunctionName = umasFunctionName(umasFunction);
   fields.blockBytes = pdu.length - at - 1;
+  const blockNumber = WITH_BLOCK_NUMBER.includes(umasFunction)
+    ? wordAt(pdu, at + BLOCK_NUMBER)
+    : ABSENT;
+  if (blockNumber !== ABSENT) {
+    fields.blockNumber = (blockNumber >> 8) | ((blockNumber & 0xff) << 8);
+  }
   if (TO_CONTROLLER.includes(umasFunction)) fields.programDirection = 'toController';
   if (FROM_CONTROLLER.includes(umasFunction)) fields.programDirection = 'fromController';
 }

@@ -4,6 +4,7 @@
  * nothing inside can shift what follows.
  */
 import type { ByteReader } from './byte-reader.ts';
+import { EXTENSION_OBJECT_NAMES } from './extension-object-names.ts';
 import { namespaceZeroId, nodeId } from './node-id.ts';
 import type { Decoder } from './structure.ts';
 
@@ -13,6 +14,8 @@ const BINARY = 1;
 /** One that was not entered. */
 export interface UnknownExtensionObject {
   readonly typeId?: string;
+  /** Of the standard's own structures (extension-object-names.ts). */
+  readonly typeName?: string;
   readonly encoding?: (typeof ENCODINGS)[number];
   readonly bodyBytes?: number;
 }
@@ -38,7 +41,9 @@ export function extensionObject<T>(
   }
   const encoding = ENCODINGS[encodingByte];
   if (encodingByte === 0) {
-    return typeId === undefined || typeId === 'i=0' ? undefined : { typeId, encoding };
+    return typeId === undefined || typeId === 'i=0'
+      ? undefined
+      : { typeId, ...named(numericId), encoding };
   }
   const length = reader.readLength();
   if (length > reader.bytesLeft && !reader.isTruncated) {
@@ -48,7 +53,17 @@ export function extensionObject<T>(
   const decode = encodingByte === BINARY && length >= 0 ? known[numericId] : undefined;
   if (decode !== undefined) return entered(reader, length, decode);
   if (length > 0) reader.take(length);
-  return { ...(typeId !== undefined && { typeId }), encoding, bodyBytes: Math.max(length, 0) };
+  return {
+    ...(typeId !== undefined && { typeId }),
+    ...named(numericId),
+    encoding,
+    bodyBytes: Math.max(length, 0),
+  };
+}
+
+function named(numericId: number): { readonly typeName?: string } {
+  const typeName = EXTENSION_OBJECT_NAMES[numericId];
+  return typeName === undefined ? {} : { typeName };
 }
 
 export function unknownExtensionObject(reader: ByteReader): UnknownExtensionObject | undefined {

@@ -11,6 +11,8 @@ import {
   ITEMS_PER_MESSAGE_MAX,
   NAMESPACES_PER_MESSAGE_MAX,
 } from './limits.ts';
+import { certificateAnomalies, messageAnomalies, pairingAnomalies } from './record-anomalies.ts';
+import type { OpcuaRecordMemory } from './record-memory.ts';
 import { POLICY_NONE, securityPolicy } from './security-policy.ts';
 import { decodeServiceBody, type ServiceBody } from './service-body.ts';
 import { ENCRYPTED_SERVICE } from './service-table.ts';
@@ -50,16 +52,21 @@ const NAMESPACE = /^ns=(\d+);/;
 
 type FieldsOfSide = Readonly<Record<string, unknown>>;
 
-/** Protocol part of a record of kind `transaction`, with `anomalies` and `decode`. */
+/**
+ * Protocol part of a record of kind `transaction`, with `anomalies` and `decode`. With a memory, it
+ * tells what earlier records add to this one.
+ */
 export function opcuaTransactionFields(
   transaction: OpcuaTransaction,
   digest: Digest,
+  memory?: OpcuaRecordMemory,
 ): OpcuaRecordFields {
-  const { request, response } = transaction;
+  const { request, response, flow, service } = transaction;
   const requestBody = bodyOf(request, digest);
   const responseBody = bodyOf(response, digest);
   const isOpen = request.messageType === 'OPN' || response.messageType === 'OPN';
   const isEncrypted = transaction.service === ENCRYPTED_SERVICE;
+  const asked = request.present ? sideFields(transaction, request, requestBody, digest) : undefined;
   const answered = response.present
     ? bound(
         sideFields(transaction, response, responseBody, digest),
@@ -67,6 +74,8 @@ export function opcuaTransactionFields(
         transaction.bindings,
       )
     : undefined;
+  const told = (isRequest: boolean, side: FieldsOfSide, { timeUs }: OpcuaSide) =>
+    memory === undefined ? side : memory.side(flow, service, isRequest, timeUs, side);
   const namespaceIndexes = [
     ...(requestBody?.namespaceIndexes ?? []),
     ...(responseBody?.namespaceIndexes ?? []),
@@ -83,14 +92,19 @@ export function opcuaTransactionFields(
     ...(request.typeId !== 0 && { requestTypeId: request.typeId }),
     ...(response.typeId !== 0 && { responseTypeId: response.typeId }),
     matched: transaction.matched,
-    ...(request.present && { request: sideFields(transaction, request, requestBody, digest) }),
-    ...(answered && { response: answered }),
+    ...openedFields(transaction, isOpen),
+    ...gapFields(transaction.anomalies),
+    ...(asked && { request: told(true, asked, request) }),
+    ...(answered && { response: told(false, answered, response) }),
     ...namespaceFields(namespaceIndexes, transaction.bindings),
     ...registeredFields(requestBody, transaction.bindings),
     anomalies: [
       ...transaction.anomalies,
-      ...anomaliesOf(requestBody, transaction.bodyReadable),
-      ...anomaliesOf(responseBody, transaction.bodyReadable),
+      ...certificateAnomalies(asked?.senderCertificate),
+      ...messageAnomalies(transaction, request, requestBody),
+      ...certificateAnomalies(answered?.senderCertificate),
+      ...messageAnomalies(transaction, response, responseBody),
+      ...pairingAnomalies(transaction),
     ],
     decode: verdictOf(transaction, [requestBody, responseBody]),
   };
@@ -114,7 +128,9 @@ export function opcuaTransportFields(
     chunkType: message.chunkType,
     messageSizeBytes: length < HEADER_BYTES ? length : uint32(bytes, offset + MESSAGE_SIZE),
     ...(hasChannel && { secureChannelId: message.secureChannelId }),
+    ...gapFields(message.anomalies),
     ...fields,
+    ...(message.messageType === 'CLO' && channelTimes(message)),
     anomalies: [...message.anomalies, ...reader.anomalies],
     decode: { status: reader.status, confidence, ...faults },
   };
@@ -212,6 +228,30 @@ function indexesOfBound(dataChanges: unknown): readonly number[] {
   return [...indexes].slice(0, NAMESPACES_PER_MESSAGE_MAX);
 }
 
+/** How far the chunk's number is from the one that was due; negative: it came before. */
+function gapFields(anomalies: readonly Anomaly[]): FieldsOfSide {
+  const gap = anomalies.find(({ name }) => name === 'sequenceNumberGap');
+  return gap === undefined
+    ? {}
+    : { sequenceNumberGap: (Number(gap.actual) - Number(gap.expected)) | 0 };
+}
+
+/** When the channel was opened, as far as its first OPN was seen: in OPN and CLO. */
+function openedFields({ channelOpenedAtUs = 0 }: OpcuaTransaction, isOpen: boolean): FieldsOfSide {
+  return isOpen && channelOpenedAtUs > 0 ? { openedAt: isoTime(channelOpenedAtUs) } : {};
+}
+
+function channelTimes({ channelOpenedAtUs = 0, timeUs }: OpcuaTransportMessage): FieldsOfSide {
+  return {
+    ...(channelOpenedAtUs > 0 && { openedAt: isoTime(channelOpenedAtUs) }),
+    closedAt: isoTime(timeUs),
+  };
+}
+
+function isoTime(timeUs: number): string {
+  return new Date(Math.floor(timeUs / 1000)).toISOString();
+}
+
 /** Where the mode stood in OPN, only the record of OPN says so. */
 function modeSourceFields(transaction: OpcuaTransaction, isOpen: boolean): FieldsOfSide {
   const { securityMode, securityModeSource, renewalsCount } = transaction;
@@ -281,24 +321,6 @@ function bound(
     return { ...response, dataChanges: named };
   }
   return response;
-}
-
-function anomaliesOf(
-  body: ServiceBody | undefined,
-  bodyReadable: BodyReadable,
-): readonly Anomaly[] {
-  if (body === undefined) return [];
-  if (body.bytesAfterBody === 0 || bodyReadable !== 'yes') return body.anomalies;
-  return [
-    ...body.anomalies,
-    {
-      name: 'bytesAfterBody',
-      field: 'body',
-      offsetBytes: 0,
-      expected: '0',
-      actual: String(body.bytesAfterBody),
-    },
-  ];
 }
 
 function verdictOf(

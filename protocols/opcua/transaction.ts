@@ -56,6 +56,8 @@ export interface OpcuaTransaction {
   readonly securityPolicyUri: string | undefined;
   /** OPN requests on this connection after the first. */
   readonly renewalsCount?: number;
+  /** UTC microseconds of the answer that opened the channel; 0: not seen. */
+  readonly channelOpenedAtUs?: number;
   readonly bodyReadable: BodyReadable;
   readonly requestId: number;
   /** Name from the service table, `unknown`, or `encrypted` where the body can't be read. */
@@ -81,6 +83,8 @@ export interface OpcuaTransportMessage {
   /** The whole message, header included. */
   readonly message: ByteSpan;
   readonly secureChannelId: number;
+  /** UTC microseconds of the answer that opened the channel; 0: not seen. */
+  readonly channelOpenedAtUs?: number;
   /** For CLO and aborts: may what follows the token id be read? Absent: yes. */
   readonly bodyReadable?: BodyReadable;
   readonly frameNumber: number;

@@ -3,7 +3,9 @@
  * certificates: then the record says that they are hidden instead of showing none.
  */
 import type { Digest } from '../decoded.ts';
+import type { Endpoint } from '../flow.ts';
 import { type CertificateFacts, certificateFacts } from '../x509/certificate-facts.ts';
+import type { CertificateSights } from '../x509/certificate-sights.ts';
 import { cipherSuiteName, tlsVersionName } from './cipher-suites.ts';
 import { TLS_1_3 } from './handshake.ts';
 import { modbusRole } from './modbus-role.ts';
@@ -18,8 +20,11 @@ interface TlsCertificateFields extends CertificateFacts {
 export function tlsRecordFields(
   connection: TlsConnection,
   digest: Digest,
+  sights?: CertificateSights,
 ): Readonly<Record<string, unknown>> {
-  const { handshake, client, server } = connection;
+  const { handshake, client, server, flow, firstTimeUs } = connection;
+  const seen = (endpoint: Endpoint) => (certificate: TlsCertificateFields) =>
+    sights?.seen(certificate, endpoint.ipAddress, firstTimeUs) ?? certificate;
   const { version, cipherSuite, serverName, clientCertificates, serverCertificates } = handshake;
   const role = clientCertificates.length > 0 ? modbusRole(clientCertificates[0]) : undefined;
   return {
@@ -29,8 +34,8 @@ export function tlsRecordFields(
     ...(serverName !== undefined && { serverName }),
     ...(version === TLS_1_3 && { certificatesHidden: true }),
     ...(handshake.isCertificateRequested && { clientCertificateRequested: true }),
-    ...certificateField('clientCertificate', clientCertificates, digest),
-    ...certificateField('serverCertificate', serverCertificates, digest),
+    ...certificateField('clientCertificate', clientCertificates, digest, seen(flow.client)),
+    ...certificateField('serverCertificate', serverCertificates, digest, seen(flow.server)),
     ...(role !== undefined && { modbusRole: role }),
     recordsCount: client.recordsCount + server.recordsCount,
     recordBytes: client.recordBytes + server.recordBytes,
@@ -47,6 +52,7 @@ function certificateField(
   name: string,
   chain: readonly Uint8Array[],
   digest: Digest,
+  seen: (certificate: TlsCertificateFields) => TlsCertificateFields,
 ): Record<string, TlsCertificateFields> {
   if (chain.length === 0) return {};
   const [own] = chain;
@@ -57,5 +63,5 @@ function certificateField(
     chainLength: chain.length,
     ...certificateFacts(own, 0, own.length),
   };
-  return { [name]: fields };
+  return { [name]: seen(fields) };
 }

@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { bytesOfHex, hexOfBytes } from './address.ts';
 import { decodeCbor, decodeLenient, encodeCbor, type WireValue } from './cbor.ts';
-import { scanCbor } from './cbor-scan.ts';
 
 // biome-ignore format: one case per line
 const examples: readonly { hex: string; value: WireValue }[] = [
@@ -46,6 +45,7 @@ const refused = [
   { name: '2^32 - 1 in nine bytes',              hex: '1b00000000ffffffff',   reason: 'notMinimal' },
   { name: 'a length of 1 in two bytes',          hex: '580100',               reason: 'notMinimal' },
   { name: '2^53',                                hex: '1b0020000000000000',   reason: 'integerTooLarge' },
+  { name: '-2^53',                               hex: '3b001fffffffffffff',   reason: 'integerTooLarge' },
   { name: '-2^53 - 1',                           hex: '3b0020000000000000',   reason: 'integerTooLarge' },
   { name: 'reserved additional information 28',  hex: '1c',                   reason: 'notWellFormed' },
   { name: 'an array of indefinite length',       hex: '9f00ff',               reason: 'indefiniteLength' },
@@ -127,7 +127,6 @@ test('what is encoded is strict, and comes back', () => {
   fc.assert(
     fc.property(anyValue, (value) => {
       const bytes = encodeCbor(value);
-      assert.equal(scanCbor(bytes), undefined);
       const decoded = decodeCbor(bytes);
       assert.deepEqual(decoded, { kind: 'value', value: sorted(value) });
     }),

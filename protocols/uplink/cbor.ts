@@ -1,9 +1,9 @@
 /**
  * Deterministic CBOR (RFC 8949 section 4.2.1) in and out: integer keys in bytewise order, shortest
- * integers and floats, definite lengths, no tags. cborg does the work; cbor-scan.ts guards it.
+ * integers and floats, definite lengths, no tags. cborg writes it, cbor-read.ts reads it.
  */
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
-import { scanCbor } from './cbor-scan.ts';
+import { readCbor } from './cbor-read.ts';
 import { type Refusal, refusal } from './refusal.ts';
 
 /** What a payload may hold; numbers without a fraction are integers on the wire. */
@@ -16,17 +16,6 @@ export type WireValue =
   | readonly WireValue[]
   | ReadonlyMap<number, WireValue>;
 
-const DECODE_OPTIONS = {
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowInfinity: false,
-  allowNaN: false,
-  allowBigInt: false,
-  strict: true,
-  useMaps: true,
-  rejectDuplicateMapKeys: true,
-} as const;
-
 /** Our own values only: throws on what the format can't carry. */
 export function encodeCbor(value: WireValue): Uint8Array {
   return encode(value, rfc8949EncodeOptions);
@@ -36,19 +25,15 @@ export function encodeCbor(value: WireValue): Uint8Array {
 export function decodeCbor(
   bytes: Uint8Array,
 ): { readonly kind: 'value'; readonly value: unknown } | Refusal {
-  const fault = scanCbor(bytes);
-  if (fault !== undefined) return refusal('encoding', fault.reason, `byte ${fault.offsetBytes}`);
-  try {
-    return { kind: 'value', value: decode(bytes, DECODE_OPTIONS) };
-  } catch {
-    return refusal('encoding', 'notWellFormed', 'refused by the decoder');
-  }
+  const read = readCbor(bytes);
+  if (read.kind === 'value') return read;
+  return refusal('encoding', read.reason, `byte ${read.offsetBytes}`);
 }
 
 /** Reads what isn't strict, only to name it: undefined where even that is impossible. */
 export function decodeLenient(bytes: Uint8Array): unknown {
-  const fault = scanCbor(bytes);
-  if (fault?.reason === 'tooDeep') return undefined;
+  const read = readCbor(bytes);
+  if (read.kind === 'fault' && read.reason === 'tooDeep') return undefined;
   try {
     return decode(bytes, { useMaps: true });
   } catch {

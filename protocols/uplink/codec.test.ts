@@ -12,6 +12,7 @@ import {
   sampleEvidence,
   sampleKeyRotation,
   sampleNextSigner,
+  sampleRenewalRequest,
   sampleStatement,
   sampleSummaryDelta,
   sampleTombstone,
@@ -48,6 +49,7 @@ const messages: readonly { name: string; message: AgentMessage }[] = [
   { name: 'advisoryAnswer',             message: sampleAdvisoryAnswer(ID, 2) },
   { name: 'keyRotation',                message: sampleKeyRotation(sampleNextSigner(2), 2) },
   { name: 'evidence',                   message: sampleEvidence(ID, 2) },
+  { name: 'renewalRequest',             message: sampleRenewalRequest(ID, 2) },
   { name: 'summaryDelta',               message: sampleSummaryDelta(ID, 20) },
 ];
 

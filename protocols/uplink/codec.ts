@@ -16,15 +16,24 @@ import {
   KIND_EPOCH_BEGINS,
   KIND_EVIDENCE,
   KIND_KEY_ROTATION,
+  KIND_RENEWAL,
   KIND_STATEMENT,
   KIND_SUMMARY,
   KIND_SUMMARY_DELTA,
   KIND_TOMBSTONE,
 } from './identity.ts';
 import { keyRotationShape } from './key-rotation.ts';
-import type { Advisory, AgentMessage, HubMessage, HubRequest, Receipt } from './messages.ts';
+import type {
+  Advisory,
+  AgentMessage,
+  HubMessage,
+  HubRequest,
+  Receipt,
+  RenewedCertificate,
+} from './messages.ts';
 import { receiptShape } from './receipt.ts';
 import { type Refusal, refusal, type SignedPlace } from './refusal.ts';
+import { renewalRequestShape, renewedCertificateShape } from './renewal.ts';
 import { requestShape } from './request.ts';
 import { brokenAdvisoryRule, brokenReceiptRule, brokenRequestRule, brokenRule } from './rules.ts';
 import { decodeShape, encodeShape, type Shape, type ShapeResult } from './shape.ts';
@@ -79,6 +88,12 @@ export function decodeRequest(payload: Uint8Array): DecodedHubMessage<HubRequest
   return decodeHubMessage(payload, requestShape, brokenRequestRule);
 }
 
+export function decodeRenewedCertificate(
+  payload: Uint8Array,
+): DecodedHubMessage<RenewedCertificate> {
+  return decodeHubMessage(payload, renewedCertificateShape, () => undefined);
+}
+
 export function decodeAdvisory(payload: Uint8Array): DecodedHubMessage<Advisory> {
   return decodeHubMessage(payload, advisoryShape, brokenAdvisoryRule);
 }
@@ -115,6 +130,8 @@ function agentMessageToWire(message: AgentMessage): WireValue {
       return encodeShape(keyRotationShape, message);
     case 'evidence':
       return encodeShape(evidenceShape, message);
+    case 'renewalRequest':
+      return encodeShape(renewalRequestShape, message);
     default:
       return message satisfies never;
   }
@@ -128,6 +145,8 @@ function hubMessageToWire(message: HubMessage): WireValue {
       return encodeShape(requestShape, message);
     case 'advisory':
       return encodeShape(advisoryShape, message);
+    case 'certificate':
+      return encodeShape(renewedCertificateShape, message);
     default:
       return message satisfies never;
   }
@@ -143,6 +162,7 @@ const DECODERS: ReadonlyMap<unknown, (wire: unknown) => ShapeResult<AgentMessage
   [KIND_KEY_ROTATION, decoderOf(keyRotationShape)],
   [KIND_EVIDENCE, decoderOf(evidenceShape)],
   [KIND_SUMMARY_DELTA, decoderOf(summaryDeltaShape)],
+  [KIND_RENEWAL, decoderOf(renewalRequestShape)],
 ]);
 
 function decoderOf<T extends AgentMessage>(

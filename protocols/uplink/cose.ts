@@ -2,7 +2,7 @@
  * Sign, and open in the order that keeps a hostile sender cheap: size, envelope, key, signature,
  * and only then inflate and decode what its own agent has signed.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { encodeEnvelope, encodeProtectedHeader, readEnvelope, toBeSigned } from './envelope.ts';
 import { type Refusal, refusal } from './refusal.ts';
@@ -21,10 +21,15 @@ export const INFLATED_BYTES_MAX = 256 * 1024;
 
 /** Best compression: a summary is small, and the link is what costs. */
 const DEFLATE_LEVEL = 9;
+/** So short a payload deflates to the same bytes in a window of 9 bits, with less memory. */
+const SMALL_PAYLOAD_BYTES_MAX = 256;
+const SMALL_PAYLOAD = { level: DEFLATE_LEVEL, windowBits: 9, memLevel: 1 } as const;
 
 /** `payload`: deterministic CBOR. `topic`: the canonical one. The result is what travels. */
 export function signMessage(signer: Signer, topic: string, payload: Uint8Array): Uint8Array {
-  return signDeflated(signer, topic, deflateRawSync(payload, { level: DEFLATE_LEVEL }));
+  const isSmall = payload.byteLength <= SMALL_PAYLOAD_BYTES_MAX;
+  const options = isSmall ? SMALL_PAYLOAD : { level: DEFLATE_LEVEL };
+  return signDeflated(signer, topic, deflateRawSync(payload, options));
 }
 
 /** The same for a payload that is deflated already; tests make broken ones with it. */
@@ -36,7 +41,7 @@ export function signDeflated(signer: Signer, topic: string, deflated: Uint8Array
 
 /** The hash that chains messages and stands in receipts: SHA-256 of the whole signed bytes. */
 export function messageSha256(bytes: Uint8Array): Uint8Array {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }
 
 export interface OpenedMessage {

@@ -71,8 +71,20 @@ export interface CertificateRequest {
 /** Reads hostile PEM; undefined unless it is a request that its own key has signed. */
 export function readCertificateRequest(pem: string): CertificateRequest | undefined {
   const der = pem.length > REQUEST_BYTES_MAX ? undefined : derOfPem(LABEL_REQUEST, pem);
-  const outer = der === undefined ? undefined : readDer(der, 0);
-  if (outer?.tag !== SEQUENCE || outer.end !== der?.byteLength) return undefined;
+  return der && readCertificateRequestDer(der);
+}
+
+/** The DER of a request that `makeCertificateRequest` has made. */
+export function derOfCertificateRequest(pem: string): Uint8Array {
+  const der = derOfPem(LABEL_REQUEST, pem);
+  if (der === undefined) throw new RangeError('no certificate request');
+  return der;
+}
+
+/** As readCertificateRequest, for DER. */
+export function readCertificateRequestDer(der: Uint8Array): CertificateRequest | undefined {
+  const outer = der.byteLength > REQUEST_BYTES_MAX ? undefined : readDer(der, 0);
+  if (outer?.tag !== SEQUENCE || outer.end !== der.byteLength) return undefined;
   const [info, algorithm, signature, ...more] = readDerList(outer.content) ?? [];
   if (info === undefined || algorithm === undefined || signature === undefined) return undefined;
   if (more.length > 0 || signature.tag !== BIT_STRING || signature.content[0] !== 0) {

@@ -28,6 +28,8 @@ export const KIND_EVIDENCE = 9;
 export const KIND_REQUEST = 10;
 export const KIND_ADVISORY = 11;
 export const KIND_SUMMARY_DELTA = 12;
+export const KIND_RENEWAL = 13;
+export const KIND_CERTIFICATE = 14;
 
 const CLOCK_SOURCES: readonly ClockSource[] = ['none', 'rtc', 'ntp', 'ptp', 'hub'];
 

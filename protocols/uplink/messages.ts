@@ -243,6 +243,13 @@ export interface Evidence extends MessageIdentity {
   readonly absence?: 'gone' | 'notShared';
 }
 
+/** Asks for a new client certificate before the old one expires, on stream 1. */
+export interface RenewalRequest extends MessageIdentity {
+  readonly kind: 'renewalRequest';
+  /** PKCS #10, DER; its CN is the agentId, and its key is new and has never left the gateway. */
+  readonly certificateRequest: Uint8Array;
+}
+
 /** What an agent signs; all but the header is payload. */
 export type AgentMessage =
   | EpochBegins
@@ -253,7 +260,8 @@ export type AgentMessage =
   | Statement
   | AdvisoryAnswer
   | KeyRotation
-  | Evidence;
+  | Evidence
+  | RenewalRequest;
 
 /** `from`..`to` are stored, and `lastSha256` is the hash of message `to`. */
 export interface StoredRange {
@@ -313,6 +321,16 @@ export interface HubRequest {
   readonly evidence: readonly EvidenceRequest[];
 }
 
+/** The hub's answer to a `renewalRequest`, signed by the receipt key, retained on `dn/k`. */
+export interface RenewedCertificate {
+  readonly kind: 'certificate';
+  readonly agentId: string;
+  readonly hubEpoch: number;
+  readonly hubTimeMs: number;
+  /** X.509, DER. */
+  readonly certificate: Uint8Array;
+}
+
 /** A warning, signed by the advisory key, retained on `ft/v1/adv/{sector}`. */
 export interface Advisory {
   readonly kind: 'advisory';
@@ -340,4 +358,4 @@ export interface AdvisoryIndicators {
 }
 
 /** What a hub signs. */
-export type HubMessage = Receipt | HubRequest | Advisory;
+export type HubMessage = Receipt | HubRequest | Advisory | RenewedCertificate;

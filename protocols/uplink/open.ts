@@ -8,21 +8,30 @@ import {
   decodeAdvisory,
   decodeAgentMessage,
   decodeReceipt,
+  decodeRenewedCertificate,
   decodeRequest,
   encodeAgentMessage,
   encodeHubMessage,
 } from './codec.ts';
 import { messageSha256, openMessage, signMessage } from './cose.ts';
-import type { Advisory, AgentMessage, HubMessage, HubRequest, Receipt } from './messages.ts';
+import type {
+  Advisory,
+  AgentMessage,
+  HubMessage,
+  HubRequest,
+  Receipt,
+  RenewedCertificate,
+} from './messages.ts';
+import { STREAM_ALERTS, STREAM_EVIDENCE, STREAM_SUMMARIES, type Stream } from './messages.ts';
 import { type Refusal, refusal } from './refusal.ts';
 import type { KeyId, Signer, VerificationKey } from './signature.ts';
 import {
   advisoryTopic,
+  certificateTopic,
   endsWithTopic,
   parseTopic,
   receiptTopic,
   requestTopic,
-  STREAMS,
   streamTopic,
 } from './topics.ts';
 
@@ -38,6 +47,11 @@ export function sealReceipt(signer: Signer, receipt: Receipt): Uint8Array {
 /** `signer`: the hub's receipt key. */
 export function sealRequest(signer: Signer, request: HubRequest): Uint8Array {
   return signMessage(signer, requestTopic(request.agentId), encodeHubMessage(request));
+}
+
+/** `signer`: the hub's receipt key. */
+export function sealRenewedCertificate(signer: Signer, answer: RenewedCertificate): Uint8Array {
+  return signMessage(signer, certificateTopic(answer.agentId), encodeHubMessage(answer));
 }
 
 /** `signer`: the advisory key. Throws RangeError for one that is longer than ADVISORY_BYTES_MAX. */
@@ -94,10 +108,17 @@ export function openAgentMessage(
 /** The delivered topic tells the likeliest stream; the others are tried only when it fails. */
 function streamTopicsOf(deliveredTopic: string | undefined): (keyId: KeyId) => readonly string[] {
   const delivered = deliveredTopic === undefined ? undefined : parseTopic(deliveredTopic);
-  const likely = delivered?.kind === 'stream' ? delivered.stream : undefined;
-  const streams = STREAMS.toSorted((a, b) => Number(b === likely) - Number(a === likely));
+  const likely = delivered?.kind === 'stream' ? delivered.stream : STREAM_ALERTS;
+  const streams = STREAMS_FROM[likely];
   return ({ signerId }) => streams.map((stream) => streamTopic(signerId, stream));
 }
+
+/** All streams, each of them first once. */
+const STREAMS_FROM: Readonly<Record<Stream, readonly Stream[]>> = {
+  [STREAM_ALERTS]: [STREAM_ALERTS, STREAM_SUMMARIES, STREAM_EVIDENCE],
+  [STREAM_SUMMARIES]: [STREAM_SUMMARIES, STREAM_ALERTS, STREAM_EVIDENCE],
+  [STREAM_EVIDENCE]: [STREAM_EVIDENCE, STREAM_ALERTS, STREAM_SUMMARIES],
+};
 
 /** What isn't the signer's own can't be said in its name. */
 function withOwnPlace(refused: Refusal, keyId: KeyId): Refusal {
@@ -137,6 +158,22 @@ export function openRequest(
 ): OpenedHubMessage<HubRequest> | Refusal {
   const topic = requestTopic(agentId);
   const opened = openHubMessage(bytes, keyLookup, topic, deliveredTopic, decodeRequest);
+  if (opened.kind === 'opened' && opened.message.agentId !== agentId) {
+    return refusal('rule', 'topicMismatch', 'agentId');
+  }
+  return opened;
+}
+
+/** As openReceipt, for a renewed certificate. Whose it is remains to be judged. */
+export function openRenewedCertificate(
+  bytes: Uint8Array,
+  keyLookup: KeyLookup,
+  agentId: string,
+  deliveredTopic?: string,
+): OpenedHubMessage<RenewedCertificate> | Refusal {
+  const topic = certificateTopic(agentId);
+  const decode = decodeRenewedCertificate;
+  const opened = openHubMessage(bytes, keyLookup, topic, deliveredTopic, decode);
   if (opened.kind === 'opened' && opened.message.agentId !== agentId) {
     return refusal('rule', 'topicMismatch', 'agentId');
   }

@@ -46,6 +46,7 @@ function streamOf(message: AgentMessage): Stream | undefined {
     case 'statement':
     case 'advisoryAnswer':
     case 'keyRotation':
+    case 'renewalRequest':
       return STREAM_ALERTS;
     case 'evidence':
       return STREAM_EVIDENCE;
@@ -57,6 +58,7 @@ function streamOf(message: AgentMessage): Stream | undefined {
 function brokenContent(message: AgentMessage): Refusal | undefined {
   switch (message.kind) {
     case 'epochBegins':
+    case 'renewalRequest':
       return undefined;
     case 'alert':
       return message.lastSeenUs < message.firstSeenUs ? timeReversed('lastSeenUs') : undefined;

@@ -7,6 +7,8 @@ import type {
   Evidence,
   HubRequest,
   KeyRotation,
+  RenewalRequest,
+  RenewedCertificate,
   Statement,
   SummaryDelta,
   Tombstone,
@@ -72,6 +74,25 @@ export function sampleKeyRotation(newSigner: Signer, sequence: number): KeyRotat
 export function sampleNextSigner(keyNumber: number): Signer {
   const { signerId } = sampleSigner('agent');
   return { ...sampleSigner(`agent, key ${keyNumber}`), signerId, keyNumber };
+}
+
+/** Bytes in the place of PKCS #10: the message carries them, whoever issues judges them. */
+export function sampleRenewalRequest(agentId: string, sequence: number): RenewalRequest {
+  return {
+    kind: 'renewalRequest',
+    ...sampleIdentity(agentId, 1, sequence),
+    certificateRequest: sampleBytes('certificate request', 250),
+  };
+}
+
+export function sampleRenewedCertificate(agentId: string): RenewedCertificate {
+  return {
+    kind: 'certificate',
+    agentId,
+    hubEpoch: HUB_EPOCH,
+    hubTimeMs: NOW_MS,
+    certificate: sampleBytes('certificate', 450),
+  };
 }
 
 export function sampleEvidence(agentId: string, sequence: number): Evidence {

@@ -180,8 +180,14 @@ export function columns<T>(max: number, table: FieldTable<T>): Shape<readonly T[
         if (column === undefined && part.optional) continue;
         if (!Array.isArray(column)) throw new ShapeFault('fieldMissing');
         if (column.length !== count) throw new ShapeFault('fieldType');
+        const { shape, optional } = part;
         for (let index = 0; index < count; index++) {
-          positionFromWire(values[index], name, part, column[index], context);
+          const cell: unknown = column[index];
+          if (optional && (cell === null || cell === undefined)) continue;
+          if (cell === undefined) throw new ShapeFault('fieldMissing');
+          values[index][name] = shape.fromWire(cell, context);
+          // A list of rows inside has left the name of its own field.
+          context.field = name;
         }
       }
       // As in `map`: the table's type names each field of T.

@@ -42,9 +42,13 @@ export function advisoryTopic(sector: string): string {
   return `ft/v1/adv/${sector}`;
 }
 
+export function certificateTopic(agentId: string): string {
+  return `ft/v1/${agentId}/dn/k`;
+}
+
 export type ParsedTopic =
   | { readonly kind: 'stream'; readonly agentId: string; readonly stream: Stream }
-  | { readonly kind: 'status' | 'receipt' | 'request'; readonly agentId: string }
+  | { readonly kind: 'status' | 'receipt' | 'request' | 'certificate'; readonly agentId: string }
   | { readonly kind: 'advisory'; readonly sector: string };
 
 /** Reads a delivered topic by its last levels (a bridge may have put a prefix before `ft`). */
@@ -81,6 +85,8 @@ function agentTopic(agentId: string, suffix: string): ParsedTopic | undefined {
       return { kind: 'receipt', agentId };
     case 'dn/c':
       return { kind: 'request', agentId };
+    case 'dn/k':
+      return { kind: 'certificate', agentId };
     default:
       return undefined;
   }

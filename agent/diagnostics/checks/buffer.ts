@@ -12,6 +12,8 @@ const WORN_PERCENT = 90;
 const WRITTEN_SHARE_MAX = 0.1;
 const QUOTA_MIB_MIN = 16;
 const QUOTA_SHARE_MAX = 0.9;
+/** SQLite's log beside the database counts against the quota: the database stops short of it. */
+const QUOTA_BYTES_SPARE = 4 * MIB;
 const DAYS_LEFT_MIN = 7;
 const NEW_EPOCH_DAYS = 7;
 /** A younger agent has not written for long enough to say anything about a day. */
@@ -28,18 +30,22 @@ export function bufferChecks(facts: DoctorFacts): Finding[] {
   ];
 }
 
-function diskChecks(disk: DiskFacts, { status, wanted }: DoctorFacts): Finding[] {
+function diskChecks(disk: DiskFacts, { status, wanted, buffer: kept }: DoctorFacts): Finding[] {
   const freeMiB = Math.floor(disk.freeBytes / MIB);
-  if (disk.error !== undefined || (!disk.isWritable && status === undefined)) {
+  const isForeign = disk.isOfOther === true;
+  if (disk.error !== undefined || (!disk.isWritable && !isForeign && status === undefined)) {
     const detail = disk.error ?? 'this user may not write there';
     return [
       fault('disk', detail, {
         cause: `The folder of the buffer "${disk.folder}" can't be written (${detail}).`,
-        remedy: 'Make the folder of buffer.path and give it to the user of the agent.',
+        remedy:
+          disk.error === 'EROFS'
+            ? 'The disk is mounted read-only, often after errors: see dmesg; remount or replace.'
+            : 'Make the folder of buffer.path and give it to the user of the agent.',
       }),
     ];
   }
-  const used = status?.buffer.databaseBytes ?? 0;
+  const used = (status?.buffer ?? kept)?.databaseBytes ?? 0;
   const quota = wanted?.quotaBytes ?? 0;
   if (freeMiB === 0) {
     return [
@@ -58,9 +64,11 @@ function diskChecks(disk: DiskFacts, { status, wanted }: DoctorFacts): Finding[]
       }),
     );
   } else {
-    findings.push(good('disk', `${freeMiB} MiB free`));
+    const note = disk.isNotMade === true ? '; the first start makes the folder' : '';
+    findings.push(good('disk', `${freeMiB} MiB free${note}`));
   }
-  return [...findings, ...speedChecks(disk), ...wearChecks(disk, status)];
+  const buffer = status?.buffer ?? kept;
+  return [...findings, ...speedChecks(disk), ...wearChecks(disk, buffer, status?.uptimeSeconds)];
 }
 
 /** Nine tenths of what there is; the least that the configuration takes. */
@@ -80,13 +88,12 @@ function speedChecks({ syncMs }: DiskFacts): Finding[] {
   ];
 }
 
-function wearChecks(disk: DiskFacts, status: DoctorFacts['status']): Finding[] {
-  const written = status?.buffer.bytesWritten;
-  const seconds = status?.uptimeSeconds ?? 0;
-  const perDay =
-    written === undefined || seconds < UPTIME_SECONDS_MIN
-      ? undefined
-      : (written / seconds) * 86_400;
+function wearChecks(
+  disk: DiskFacts,
+  buffer: BufferStatus | undefined,
+  uptimeSeconds: number | undefined,
+): Finding[] {
+  const perDay = bytesPerDay(buffer, uptimeSeconds);
   const figures = [
     ...(perDay === undefined ? [] : [`${(perDay / MIB).toFixed(1)} MiB written a day`]),
     ...(disk.lifeUsedPercent === undefined ? [] : [`${disk.lifeUsedPercent} % of its life used`]),
@@ -112,6 +119,14 @@ function wearChecks(disk: DiskFacts, status: DoctorFacts['status']): Finding[] {
   return [good('disk:wear', figure)];
 }
 
+/** The whole day before says most; where there is none, what the agent wrote since its start. */
+function bytesPerDay(buffer: BufferStatus | undefined, uptimeSeconds = 0): number | undefined {
+  const { bytesWritten, bytesWrittenYesterday = 0 } = buffer ?? {};
+  if (bytesWrittenYesterday > 0) return bytesWrittenYesterday;
+  if (bytesWritten === undefined || uptimeSeconds < UPTIME_SECONDS_MIN) return undefined;
+  return (bytesWritten / uptimeSeconds) * 86_400;
+}
+
 function stateChecks(
   buffer: BufferStatus | undefined,
   disk: DiskFacts | undefined,
@@ -130,7 +145,10 @@ function stateChecks(
       }),
     ];
   }
-  if (buffer === undefined) return [unknown('buffer', 'no buffer yet', ['disk', 'agent'])];
+  if (buffer === undefined) {
+    const why = disk?.isOfOther === true ? "the folder is another user's" : 'no buffer yet';
+    return [unknown('buffer', why, ['disk', 'agent'])];
+  }
   const { epochReason, epochBeganMs } = buffer;
   const isNew = epochBeganMs !== undefined && wallMs - epochBeganMs < NEW_EPOCH_DAYS * DAY_MS;
   if (isNew && epochReason !== undefined && epochReason !== 'new') {
@@ -153,7 +171,8 @@ const EPOCH_REASONS = new Map([
 
 function roomCheck(buffer: BufferStatus, disk: DiskFacts | undefined, wallMs: number): Finding {
   const { databaseBytes, quotaBytes, outboxBytes = 0, oldestPendingMs } = buffer;
-  const roomBytes = Math.min(quotaBytes - databaseBytes, disk?.freeBytes ?? quotaBytes);
+  const quotaRoom = quotaBytes - QUOTA_BYTES_SPARE - databaseBytes;
+  const roomBytes = Math.min(quotaRoom, disk?.freeBytes ?? quotaBytes);
   const waitedMs = oldestPendingMs === undefined ? 0 : wallMs - oldestPendingMs;
   // Younger backlogs say nothing about a day.
   const days =

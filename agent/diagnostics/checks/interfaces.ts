@@ -16,7 +16,7 @@ export function interfaceChecks(facts: DoctorFacts): Finding[] {
     const heard = facts.heard.find((each) => each.interfaceName === name);
     return [
       link,
-      trafficCheck(name, seen, heard, facts.canCapture),
+      trafficCheck(name, role, seen, heard, facts),
       ...dropsChecks(name, seen, heard),
       ...silenceChecks(there, role),
     ];
@@ -53,9 +53,10 @@ function linkCheck(
 
 function trafficCheck(
   name: string,
+  role: string,
   seen: InterfaceStatus | undefined,
   heard: Heard | undefined,
-  canCapture: boolean,
+  { canCapture, status }: DoctorFacts,
 ): Finding {
   const check = `traffic:${name}`;
   const dependsOn = [`interface:${name}`, 'agent', 'permission'];
@@ -69,14 +70,31 @@ function trafficCheck(
   if (seen === undefined && heard === undefined) {
     return unknown(check, canCapture ? 'not listened to' : 'needs the agent', dependsOn);
   }
+  const uptimeSeconds = Math.floor(status?.uptimeSeconds ?? 0);
+  if (seen !== undefined && heard === undefined && uptimeSeconds < SILENT_SECONDS) {
+    return unknown(check, `no frame yet; the agent started ${uptimeSeconds} s ago`, dependsOn);
+  }
   const figure = silenceFigure(age, heard);
   return fault(check, figure, {
+    ...nothingArrives(name, role),
+    dependsOn,
+  });
+}
+
+function nothingArrives(name: string, role: string): { cause: string; remedy: string } {
+  if (role === 'tapA' || role === 'tapB') {
+    const port = role === 'tapA' ? 'A' : 'B';
+    return {
+      cause: `Port ${port} of the tap ("${name}") brings nothing: one direction is missing.`,
+      remedy: `Check the cable between the tap's monitor port ${port} and "${name}".`,
+    };
+  }
+  return {
     cause: `The link of "${name}" is up, and nothing arrives.`,
     remedy:
       'Check at the switch that the mirror (SPAN) session is active, that this is its ' +
       'destination port, and that its sources are the ports of the controllers.',
-    dependsOn,
-  });
+  };
 }
 
 function silenceFigure(age: number | undefined, heard: Heard | undefined): string {

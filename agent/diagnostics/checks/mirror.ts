@@ -73,7 +73,7 @@ function silentTapPort(
   return fault('mirror:directions', `nothing from ${role}`, {
     cause: `Port ${port} of the tap ("${name}") brings nothing: one direction.`,
     remedy: `Check the cable between the tap's monitor port and "${name}".`,
-    dependsOn: [`interface:${name}`],
+    dependsOn: [`interface:${name}`, `traffic:${name}`],
   });
 }
 
@@ -85,7 +85,11 @@ function frameChecks(facts: DoctorFacts): Finding[] {
     const copies =
       heard === undefined
         ? { twice: recent?.framesDuplicate ?? 0, frames: recent?.framesSeen ?? 0 }
-        : { twice: heard.framesDuplicate, frames: heard.frames };
+        : // A packet from both sides of a router is told by its own check.
+          {
+            twice: Math.max(0, heard.framesDuplicate - heard.routedCopies),
+            frames: heard.frames,
+          };
     const cut = Math.max(heard?.framesCut ?? 0, recent?.framesTruncated ?? 0);
     return [
       duplicatesCheck(name, copies.twice, copies.frames),

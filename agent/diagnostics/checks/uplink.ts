@@ -83,31 +83,40 @@ function certificateChecks({ enrolment, clock }: DoctorFacts): Finding[] {
   if (days < 0) {
     return [
       fault('certificate', `expired ${until}`, {
-        cause: `This gateway's certificate expired ${-days} days ago.`,
+        cause: `This gateway's certificate expired ${agoText(-days - 1)}.`,
         remedy: 'Check the clock first, then enrol anew at the hub ("fieldtap enroll").',
         dependsOn: ['clock'],
       }),
     ];
   }
-  if (days < CERTIFICATE_DAYS_MIN) {
+  // One of a few days is renewed at half of its time; that it is short is no warning.
+  const lifeDays = (certificate.notAfterMs - certificate.notBeforeMs) / DAY_MS;
+  if (days < Math.min(CERTIFICATE_DAYS_MIN, lifeDays / 3)) {
+    const say = days < 1 ? fault : warning;
+    const urgency = days < 7 ? 'It should have renewed itself long ago. ' : '';
     return [
-      warning('certificate', `${days} days left`, {
-        cause: `This gateway's certificate ends ${until}.`,
-        remedy: 'It renews itself while the link is up; if it does not, ask the hub for a new one.',
+      say('certificate', `${days} days left`, {
+        cause: `${urgency}This gateway's certificate ends ${until}.`,
+        remedy:
+          'It renews itself while the link is up. If it does not, ask the hub why, or renew by ' +
+          'file: "fieldtap enroll", then install its bundle.',
       }),
     ];
   }
   return [good('certificate', `${days} days left`)];
 }
 
+function agoText(days: number): string {
+  if (days === 0) return 'less than a day ago';
+  return days === 1 ? 'a day ago' : `${days} days ago`;
+}
+
 function linkChecks({ status, uplinkSteps, wanted }: DoctorFacts): Finding[] {
   const uplink = status?.uplink;
-  if (uplink?.isConnected === true) {
-    return [good('uplink:connection', `connected to ${uplink.broker}`)];
-  }
+  if (uplink?.isConnected === true) return [connectedCheck(uplink)];
   const failed = uplinkSteps?.find((step) => !step.ok);
   if (failed !== undefined) return [failedStep(failed, wanted?.broker ?? '')];
-  const reached = (uplinkSteps ?? []).map(({ step, tookMs }) => `${step} ${Math.round(tookMs)} ms`);
+  const reached = (uplinkSteps ?? []).map(stepText);
   if (uplink?.fault !== undefined) {
     const { code, problem, remedy } = uplink.fault;
     return [
@@ -133,15 +142,50 @@ function linkChecks({ status, uplinkSteps, wanted }: DoctorFacts): Finding[] {
   return [good('uplink:connection', reached.join(', '))];
 }
 
+/** `tls` tells also how long the broker's certificate holds. */
+function stepText({ step, tookMs, daysLeft }: UplinkStep): string {
+  const days = daysLeft === undefined ? '' : ` (certificate for ${daysLeft} days)`;
+  return `${step} ${Math.round(tookMs)} ms${days}`;
+}
+
+/** Connected, and something else may be refused; what the clock's check says isn't said twice. */
+function connectedCheck({ broker, fault: told }: UplinkStatus): Finding {
+  if (told?.code === 'UPLINK_PUBLISH_REFUSED') {
+    return fault('uplink:permission', 'messages of this agent are refused', {
+      cause: told.problem,
+      remedy: "Let the broker's access list allow this agent its own topics (hub/README.md).",
+    });
+  }
+  const isOfLink = told?.code.startsWith('UPLINK_') === true;
+  if (!isOfLink || told.code === 'UPLINK_CLOCK_BEHIND') {
+    return good('uplink:connection', `connected to ${broker}`);
+  }
+  return warning('uplink:connection', told.code, {
+    cause: told.problem,
+    remedy: told.remedy,
+    dependsOn: ['refused', 'clock', 'certificate'],
+  });
+}
+
 function failedStep({ step, detail, tookMs, code }: UplinkStep, broker: string): Finding {
   const before = UPLINK_STEPS.slice(0, UPLINK_STEPS.indexOf(step)).join(', ');
   const reached = before === '' ? '' : `; ${before} worked`;
   return fault(`uplink:${step}`, `failed after ${Math.round(tookMs)} ms${reached}`, {
     cause: detail,
     remedy: remedyOf(step, code, broker),
-    dependsOn: ['enrolment', 'certificate', ...(isOfTime(code) ? ['clock'] : [])],
+    dependsOn: dependenciesOf(step, code),
   });
 }
+
+/** Name and TCP fail without any certificate, and the broker's chain without ours. */
+function dependenciesOf(step: UplinkStep['step'], code = ''): readonly string[] {
+  if (isOfTime(code)) return ['clock', 'certificate'];
+  if (step === 'name' || step === 'tcp' || BROKER_CERTIFICATE.test(code)) return [];
+  return ['enrolment', 'certificate'];
+}
+
+/** OpenSSL's and Node's words for a chain or a name of the other side that isn't trusted. */
+const BROKER_CERTIFICATE = /^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|ERR_TLS_CERT_ALTNAME)/;
 
 function isOfTime(code: string | undefined): boolean {
   return code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID';
@@ -154,9 +198,7 @@ function remedyOf(step: UplinkStep['step'], code: string | undefined, broker: st
     case 'tcp':
       return 'Check the route and the firewall to the broker, and ask whether the broker runs.';
     case 'tls':
-      return isOfTime(code)
-        ? "Check this gateway's clock first; then the broker needs a new certificate."
-        : 'Check that ca.pem is of this hub, and that its certificate bears this name.';
+      return tlsRemedy(code);
     case 'mqtt':
       return `Ask at the hub why ${broker} refuses this agent: enrolled? revoked? in the list?`;
     case 'permission':
@@ -166,6 +208,23 @@ function remedyOf(step: UplinkStep['step'], code: string | undefined, broker: st
     default:
       return step satisfies never;
   }
+}
+
+function tlsRemedy(code = ''): string {
+  if (isOfTime(code)) {
+    return "Check this gateway's clock first; then the broker needs a new certificate.";
+  }
+  if (isRevocation(code)) {
+    return 'Ask at the hub why. A gateway in good standing is enrolled anew ("fieldtap enroll").';
+  }
+  return code.includes('_ALERT_')
+    ? 'Take client-cert.pem anew from the hub ("fieldtap enroll"): it is not of its authority.'
+    : 'Check that ca.pem is of this hub, and that its certificate bears this name.';
+}
+
+/** OpenSSL's word for the alert certificate_revoked (RFC 8446, section 6.2). */
+export function isRevocation(code: string): boolean {
+  return code.endsWith('_ALERT_CERTIFICATE_REVOKED');
 }
 
 function receiptChecks({ status, buffer, clock, wanted }: DoctorFacts): Finding[] {
@@ -180,7 +239,7 @@ function receiptChecks({ status, buffer, clock, wanted }: DoctorFacts): Finding[
     LATE_SECONDS_MIN,
     (SUMMARIES_LATE * (wanted?.summaryIntervalMs ?? 0)) / 1000,
   );
-  const backlog = `${waiting} messages waiting`;
+  const backlog = `${waiting} ${waiting === 1 ? 'message' : 'messages'} waiting`;
   if (age === undefined) {
     const isYoung = (status?.uptimeSeconds ?? 0) < limit;
     if (waiting === 0 || (status !== undefined && isYoung)) {
@@ -199,7 +258,7 @@ function lateReceipt(figure: string, uplink: UplinkStatus | undefined): Finding 
         ? 'The broker takes our messages, and the hub does not confirm them.'
         : 'The hub has not confirmed what this gateway signed.',
     remedy: 'Ask whether the hub runs and knows this agent. Nothing is lost here.',
-    dependsOn: ['uplink:', 'enrolment', 'certificate', 'agent', 'buffer', 'disk'],
+    dependsOn: ['uplink:', 'enrolment', 'certificate', 'clock', 'agent', 'buffer', 'disk'],
   });
 }
 

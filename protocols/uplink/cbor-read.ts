@@ -1,7 +1,8 @@
 /**
- * Is this byte string the one deterministic CBOR form (RFC 8949 section 4.2.1) of something the
- * format may carry? One pass that allocates nothing, run before any decoder sees the bytes.
- * cborg's strict mode checks neither the order of keys nor the length of floats, and has no depth.
+ * Reads the one deterministic CBOR form (RFC 8949 section 4.2.1) of what the format may carry, and
+ * names what departs from it. One pass: a value is made where its bytes were checked, and nothing
+ * is allocated from a length that the bytes don't have. cborg's strict mode checks neither the
+ * order of keys nor the length of floats, and has no depth.
  */
 import type { EncodingReason } from './refusal.ts';
 
@@ -27,22 +28,31 @@ const SIMPLE_NULL = 22;
 /** Integers stay within what a double holds exactly. */
 const HIGH_WORD_MAX = 0x1f_ffff;
 
-export interface ScanFault {
-  readonly reason: EncodingReason;
-  readonly offsetBytes: number;
+export type CborRead =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'fault'; readonly reason: EncodingReason; readonly offsetBytes: number };
+
+/** The value when `bytes` is exactly one strict item; its byte strings are views into `bytes`. */
+export function readCbor(bytes: Uint8Array): CborRead {
+  const reader = new Reader(bytes);
+  const value = reader.item(0);
+  const offsetBytes = reader.at;
+  if (value === FAULT) return { kind: 'fault', reason: reader.reason, offsetBytes };
+  if (offsetBytes !== bytes.byteLength) {
+    return { kind: 'fault', reason: 'trailingBytes', offsetBytes };
+  }
+  return { kind: 'value', value };
 }
 
-/** Undefined when `bytes` is exactly one strict item. */
-export function scanCbor(bytes: Uint8Array): ScanFault | undefined {
-  const scanner = new Scanner(bytes);
-  if (!scanner.item(0)) return { reason: scanner.reason, offsetBytes: scanner.at };
-  if (scanner.at !== bytes.byteLength) return { reason: 'trailingBytes', offsetBytes: scanner.at };
-  return undefined;
-}
+/** Stands for an item that isn't strict; no value of CBOR is a symbol. */
+const FAULT = Symbol('fault');
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** Shorter ones are put together by the character; for longer ones a decoder is quicker. */
+const SHORT_TEXT_BYTES_MAX = 24;
+// Whole texts go through it, and one that begins with a byte order mark never comes here.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-class Scanner {
+class Reader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   at = 0;
@@ -55,8 +65,8 @@ class Scanner {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Steps over one item inside `depth` containers; false leaves `reason` and `at`. */
-  item(depth: number): boolean {
+  /** The item inside `depth` containers; FAULT leaves `reason` and `at`. */
+  item(depth: number): unknown {
     if (this.at >= this.#bytes.byteLength) return this.#fail('notWellFormed');
     const initial = this.#bytes[this.at];
     const major = initial >> 5;
@@ -64,19 +74,23 @@ class Scanner {
     if (info === INFO_INDEFINITE) return this.#fail('indefiniteLength');
     if (major === MAJOR_TAG) return this.#fail('tagInside');
     if (major > MAJOR_TAG) return this.#simpleOrFloat(info);
-    if (!this.#head(info)) return false;
+    if (!this.#head(info)) return FAULT;
+    const argument = this.#argument;
     switch (major) {
       case MAJOR_UNSIGNED:
+        return argument;
       case MAJOR_NEGATIVE:
-        return true;
+        // -1 - (2^53 - 1) is no integer that a double tells from its neighbours.
+        return argument === Number.MAX_SAFE_INTEGER ? this.#fail('integerTooLarge') : -1 - argument;
       case MAJOR_BYTES:
+        return this.#byteString(argument);
       case MAJOR_TEXT:
-        return this.#string(major === MAJOR_TEXT);
+        return this.#text(argument);
       default:
         if (depth >= DEPTH_MAX) return this.#fail('tooDeep');
         return major === MAJOR_ARRAY
-          ? this.#array(this.#argument, depth + 1)
-          : this.#map(this.#argument, depth + 1);
+          ? this.#array(argument, depth + 1)
+          : this.#map(argument, depth + 1);
     }
   }
 
@@ -87,10 +101,10 @@ class Scanner {
       this.at += 1;
       return true;
     }
-    if (info > INFO_EIGHT_BYTES) return this.#fail('notWellFormed');
+    if (info > INFO_EIGHT_BYTES) return this.#refuse('notWellFormed');
     const width = 1 << (info - INFO_ONE_BYTE);
     const start = this.at + 1;
-    if (start + width > this.#bytes.byteLength) return this.#fail('notWellFormed');
+    if (start + width > this.#bytes.byteLength) return this.#refuse('notWellFormed');
     let least = INFO_ONE_BYTE;
     if (info === INFO_ONE_BYTE) {
       this.#argument = this.#bytes[start];
@@ -102,54 +116,76 @@ class Scanner {
       least = 0x1_0000;
     } else {
       const high = this.#view.getUint32(start);
-      if (high > HIGH_WORD_MAX) return this.#fail('integerTooLarge');
+      if (high > HIGH_WORD_MAX) return this.#refuse('integerTooLarge');
       this.#argument = high * 0x1_0000_0000 + this.#view.getUint32(start + 4);
       least = 0x1_0000_0000;
     }
-    if (this.#argument < least) return this.#fail('notMinimal');
+    if (this.#argument < least) return this.#refuse('notMinimal');
     this.at = start + width;
     return true;
   }
 
-  #string(isText: boolean): boolean {
-    const end = this.at + this.#argument;
-    if (end > this.#bytes.byteLength) return this.#fail('notWellFormed');
-    if (isText && !this.#isUtf8(this.at, end)) return this.#fail('textNotUtf8');
-    this.at = end;
-    return true;
+  #byteString(length: number): unknown {
+    const start = this.at;
+    if (start + length > this.#bytes.byteLength) return this.#fail('notWellFormed');
+    this.at = start + length;
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + start, length);
   }
 
-  #isUtf8(start: number, end: number): boolean {
+  #text(length: number): unknown {
+    const bytes = this.#bytes;
+    const start = this.at;
+    const end = start + length;
+    if (end > bytes.byteLength) return this.#fail('notWellFormed');
+    let text = '';
     let index = start;
-    while (index < end && this.#bytes[index] < 0x80) index++;
-    if (index === end) return true;
-    // Decoders take a byte order mark at the beginning away: the text would not be the signed one.
-    if (index === start && this.#bytes[start] === 0xef && this.#isByteOrderMark(start, end)) {
-      return false;
+    const isShort = length <= SHORT_TEXT_BYTES_MAX;
+    while (index < end && bytes[index] < 0x80) {
+      if (isShort) text += String.fromCharCode(bytes[index]);
+      index += 1;
     }
-    try {
-      utf8.decode(this.#bytes.subarray(index, end));
-      return true;
-    } catch {
-      return false;
+    if (index < end || !isShort) {
+      // Decoders take a byte order mark at the beginning away: it would not be the signed text.
+      if (this.#isByteOrderMark(start, end)) return this.#fail('textNotUtf8');
+      try {
+        text = utf8.decode(bytes.subarray(start, end));
+      } catch {
+        return this.#fail('textNotUtf8');
+      }
     }
+    this.at = end;
+    return text;
   }
 
   #isByteOrderMark(start: number, end: number): boolean {
-    return end - start >= 3 && this.#bytes[start + 1] === 0xbb && this.#bytes[start + 2] === 0xbf;
+    const bytes = this.#bytes;
+    return (
+      end - start >= 3 &&
+      bytes[start] === 0xef &&
+      bytes[start + 1] === 0xbb &&
+      bytes[start + 2] === 0xbf
+    );
   }
 
-  #array(count: number, depth: number): boolean {
-    for (let index = 0; index < count; index++) if (!this.item(depth)) return false;
-    return true;
+  #array(count: number, depth: number): unknown {
+    // Each item has a byte at least: what claims more of them than there are bytes ends early.
+    const items: unknown[] = [];
+    for (let index = 0; index < count; index++) {
+      const item = this.item(depth);
+      if (item === FAULT) return FAULT;
+      items.push(item);
+    }
+    return items;
   }
 
-  #map(count: number, depth: number): boolean {
+  #map(count: number, depth: number): unknown {
+    const map = new Map<unknown, unknown>();
     let previousStart = -1;
     let previousEnd = -1;
     for (let index = 0; index < count; index++) {
       const start = this.at;
-      if (!this.item(depth)) return false;
+      const key = this.item(depth);
+      if (key === FAULT) return FAULT;
       if (previousStart >= 0) {
         const order = this.#compare(previousStart, previousEnd, start, this.at);
         if (order >= 0) {
@@ -159,9 +195,11 @@ class Scanner {
       }
       previousStart = start;
       previousEnd = this.at;
-      if (!this.item(depth)) return false;
+      const value = this.item(depth);
+      if (value === FAULT) return FAULT;
+      map.set(key, value);
     }
-    return true;
+    return map;
   }
 
   /** Bytewise order of two encoded keys. */
@@ -174,10 +212,10 @@ class Scanner {
     return end - start - (otherEnd - otherStart);
   }
 
-  #simpleOrFloat(info: number): boolean {
+  #simpleOrFloat(info: number): unknown {
     if (info >= SIMPLE_FALSE && info <= SIMPLE_NULL) {
       this.at += 1;
-      return true;
+      return info === SIMPLE_NULL ? null : info !== SIMPLE_FALSE;
     }
     if (info < INFO_TWO_BYTES || info > INFO_EIGHT_BYTES) return this.#fail('valueNotAllowed');
     const width = 1 << (info - INFO_ONE_BYTE);
@@ -196,10 +234,15 @@ class Scanner {
     }
     if (Number.isSafeInteger(value)) return this.#fail('floatNotShortest');
     this.at = start + width;
-    return true;
+    return value;
   }
 
-  #fail(reason: EncodingReason): false {
+  #fail(reason: EncodingReason): typeof FAULT {
+    this.reason = reason;
+    return FAULT;
+  }
+
+  #refuse(reason: EncodingReason): false {
     this.reason = reason;
     return false;
   }
