@@ -7,16 +7,18 @@ import type { HubHost } from './hub-host.ts';
 import { FAIR_WEATHER, type Network, type Weather } from './network.ts';
 import type { World } from './world.ts';
 
-const FAULTS_END_MS = 300_000;
+const FAULTS_END_MS = 240_000;
 const DOWN_MS_MAX = 25_000;
 const CUT_MS_MAX = 60_000;
 const YEARS_MS = 10 * 365.25 * 86_400_000;
 /** Seeds whose quota is reached: long summaries, and for a while no way to the hub. */
 const CROWDED_SHARE = 0.02;
-const CROWDED_INTERVAL_MS = 4_000;
-const CROWDED_CUT_MS = 260_000;
+const CROWDED_INTERVAL_MS = 3_000;
+const CROWDED_CONVERSATIONS = 120;
+const CROWDED_CUT_MS = 240_000;
 const SUMMARY_INTERVAL_MS = 20_000;
 const SMALL_QUOTA_MIB = 5;
+const FILLER_BYTES = 550_000;
 const QUOTA_MIB = 64;
 
 export interface Site {
@@ -59,17 +61,20 @@ export function faultsOf(world: World): FaultPlan {
   const { random } = world;
   const isCrowded = world.chance(CROWDED_SHARE);
   const gateway: GatewaySettings = {
+    fillerBytes: isCrowded ? FILLER_BYTES : 0,
     quotaMiB: isCrowded ? SMALL_QUOTA_MIB : QUOTA_MIB,
     profile: random.pick(['normal', 'normal', 'metered']),
     sharing: random.pick(['minimal', 'full']),
     reportIntervalMs: isCrowded ? CROWDED_INTERVAL_MS : random.pick([12_000, 20_000, 30_000]),
     summaryIntervalMs: isCrowded ? CROWDED_INTERVAL_MS : SUMMARY_INTERVAL_MS,
-    conversationsMax: isCrowded ? 500 : random.pick([0, 2, 4]),
+    conversationsMax: isCrowded ? CROWDED_CONVERSATIONS : random.pick([0, 2, 4]),
     detections: random.pick([0.05, 0.2, 0.5]),
   };
   const weather = weatherOf(world);
-  const names = Object.keys(FAULTS).filter(() => world.chance(0.6));
-  const everyMs = random.pick([6_000, 12_000, 20_000]);
+  const drawn = Object.keys(FAULTS).filter(() => world.chance(0.6));
+  // The end of another partition would be the end of the long one.
+  const names = drawn.filter((name) => !isCrowded || name !== 'partition');
+  const everyMs = random.pick([6_000, 10_000, 16_000]);
   const counts: Record<string, number> = {};
   return {
     gateway,

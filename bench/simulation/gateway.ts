@@ -3,6 +3,7 @@
  * like a plant would make it, crashes, starts again, and has its disk put back to an older copy.
  */
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
 import { SiteDigest } from '../../agent/platform/digest.ts';
 import type { Log } from '../../agent/platform/log.ts';
 import { PROFILES, type ProfileName } from '../../agent/uplink/profiles.ts';
@@ -29,6 +30,8 @@ const BALLAST_BYTES = 8 * 1024 * 1024;
 
 export interface GatewaySettings {
   readonly quotaMiB: number;
+  /** Of the quota, taken by something else. */
+  readonly fillerBytes: number;
   readonly profile: ProfileName;
   readonly sharing: 'minimal' | 'full';
   readonly reportIntervalMs: number;
@@ -101,6 +104,7 @@ export class Gateway {
     writeFileSync(`${path}.ballast`, '');
     truncateSync(`${path}.ballast`, BALLAST_BYTES);
     const opened = SiteBuffer.open({ path, quotaMiB, clock, random, bytesWritten: () => 0 });
+    if (this.#reports === 0) fill(path, this.#settings.fillerBytes);
     const buffer = observeBuffer(opened, this.#ledger, life, this.#plant.buffer(this));
     const { algorithm, publicKey, signerId: hubId } = HUB_KEY.signer;
     const hubKey = verificationKey(algorithm, publicKey);
@@ -283,6 +287,16 @@ export class Gateway {
       rmSync(running.folder, { recursive: true, force: true });
     });
   }
+}
+
+/** Takes room of the quota, so that few messages reach it. */
+function fill(path: string, bytes: number): void {
+  if (bytes === 0) return;
+  const database = new Sqlite(path);
+  database.exec('CREATE TABLE IF NOT EXISTS simulated_filler (body BLOB)');
+  database.prepare('DELETE FROM simulated_filler').run();
+  database.prepare('INSERT INTO simulated_filler VALUES (zeroblob(?))').run(bytes);
+  database.close();
 }
 
 /** The mark of a gateway that is down. */

@@ -52,6 +52,9 @@ export class Ledger {
   readonly #hasCommitted: HasCommitted;
   /** Lives of the hub in the order in which the agent has heard of them. */
   #hubEpochs: number[] = [];
+  #heardNews: { readonly life: Life; readonly call: number } | undefined;
+  /** The agent's disk may know less of the hub's lives than was heard. */
+  #isUnsure = false;
   #late: { hubEpoch: number; serial: number; inARow: number } | undefined;
   #order = 0;
 
@@ -134,9 +137,12 @@ export class Ledger {
   }
 
   /** A verified receipt came: which life of the hub is the newest, as far as an agent can know? */
-  heard({ hubEpoch, receiptSerial }: Receipt): void {
+  heard({ hubEpoch, receiptSerial }: Receipt, life: Life): void {
     const at = this.#hubEpochs.indexOf(hubEpoch);
-    if (at < 0) this.#hubEpochs.push(hubEpoch);
+    if (at < 0) {
+      this.#hubEpochs.push(hubEpoch);
+      this.#heardNews = { life, call: life.calls };
+    }
     const isNewest = this.#hubEpochs.at(-1) === hubEpoch;
     if (isNewest || this.#late?.hubEpoch !== hubEpoch) this.#late = undefined;
     if (isNewest || receiptSerial <= (this.#late?.serial ?? 0)) return;
@@ -145,6 +151,7 @@ export class Ledger {
     if (inARow < REVIVED_AFTER) return;
     this.#hubEpochs.splice(at, 1);
     this.#hubEpochs.push(hubEpoch);
+    this.#heardNews = { life, call: life.calls };
     this.#late = undefined;
   }
 
@@ -161,7 +168,7 @@ export class Ledger {
       if (each.excuse !== undefined) continue;
       if (!covers(receipt, each.sequence)) {
         this.violate(`${name} is gone from the outbox, and no receipt names it`);
-      } else if (!this.#hasCommitted(known, each, each.sha256)) {
+      } else if (!this.#isCommitted(receipt, known, each)) {
         this.violate(`${name} was deleted, and hub life ${known} had not committed it`);
       }
     }
@@ -170,9 +177,9 @@ export class Ledger {
   /** A crash at `call`; `isWhole`: every commit before it is on the disk. */
   crashed(life: Life, isWhole: boolean): void {
     if (isWhole) return;
-    this.#hubEpochs = [];
     const isInFlight = (made: { readonly life: Life; readonly call: number }): boolean =>
       made.life === life && made.call >= life.calls - 1;
+    this.#isUnsure ||= this.#heardNews !== undefined && isInFlight(this.#heardNews);
     for (const each of this.promises.values()) {
       if (isInFlight(each)) each.excuse ??= 'inFlight';
     }
@@ -185,7 +192,7 @@ export class Ledger {
 
   /** The database is that of `order`; `isMarked`: what the mark beside it knows to have left. */
   restored(order: number, isMarked: (place: Place) => boolean): void {
-    this.#hubEpochs = [];
+    this.#isUnsure = true;
     for (const each of this.promises.values()) {
       if (each.order <= order) continue;
       each.isPending = false;
@@ -194,6 +201,11 @@ export class Ledger {
     for (const each of this.cases.values()) {
       if (each.order > order) each.isExcused = true;
     }
+  }
+
+  #isCommitted({ hubEpoch }: Receipt, known: number, each: Promised): boolean {
+    if (this.#hasCommitted(known, each, each.sha256)) return true;
+    return this.#isUnsure && this.#hasCommitted(hubEpoch, each, each.sha256);
   }
 }
 

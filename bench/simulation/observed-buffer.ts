@@ -71,7 +71,7 @@ export function observeBuffer(
     applyReceipt: (receipt) => {
       const outcome = promising(() => buffer.applyReceipt(plant.receipt?.(receipt) ?? receipt));
       if (!life.isAlive) return outcome;
-      if (outcome.kind !== 'unknownEpoch' && outcome.kind !== 'fault') ledger.heard(receipt);
+      if (outcome.kind !== 'unknownEpoch' && outcome.kind !== 'fault') ledger.heard(receipt, life);
       if (outcome.kind === 'applied') {
         ledger.receiptApplied(receipt, pendingNames(buffer, receipt.stream));
       }
