@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { slowTest } from '../hil-tests/needs.ts';
 import { FRAME_WORDS, LINKTYPE_ETHERNET } from '../protocols/frame-block.ts';
 import { CaptureFileDecoder } from '../protocols/pcap/capture-file.ts';
 import { FrameHistory } from './capture/frame-history.ts';
@@ -96,7 +97,7 @@ function sayings(records: readonly Record<string, unknown>[]): unknown[] {
   );
 }
 
-test('however the stream is cut into segments, the records are the same', () => {
+slowTest('however the stream is cut into segments, the records are the same', () => {
   const requests = [1, 2, 3].map((id) => adu(id, id, '0300640002'));
   const responses = [1, 2, 3].map((id) => adu(id, id, '030402000007'));
   const run = (cuts: readonly number[]): unknown[] => {

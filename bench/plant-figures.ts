@@ -27,6 +27,7 @@ const RATES = [0, 1_488_000, 1_200_000, 1_000_000, 800_000, 600_000, 400_000];
 /** For `as fast as it can`: about 10 s of 1.4 million a second. */
 const PACKETS_UNPACED = 14_000_000;
 const TRANSACTIONS_PER_SECOND = 5000;
+const WARM_SECONDS = 20;
 /** The sender sleeps between batches of 64, which are the precision: 16 ms. */
 const START_RATE = 4000;
 const START_SECONDS = 8;
@@ -146,11 +147,22 @@ async function measureSite(context: BenchContext, cable: Cable): Promise<Figure[
   try {
     await setTimeout(SETTLE_MS);
     const rate = 2 * TRANSACTIONS_PER_SECOND;
+    // An agent runs for months: what its engine spends on compiling in the first seconds is apart.
+    const cold = cpuMs(agent.processId);
+    const first = await send(cable, rate * WARM_SECONDS, rate);
     const before = cpuMs(agent.processId);
     const { seconds } = await send(cable, rate * SECONDS, rate);
     const used = cpuMs(agent.processId) - before;
     const name = 'CPU at 5,000 Modbus transactions/s, share of a core';
-    return [{ name, value: used / (10 * seconds), unit: '%', goal: 'goal <= 4' }];
+    const goal = 'goal <= 4';
+    return [
+      { name, value: used / (10 * seconds), unit: '%', goal },
+      {
+        name: `the same in the first ${WARM_SECONDS} s of traffic`,
+        value: (before - cold) / (10 * first.seconds),
+        unit: '%',
+      },
+    ];
   } finally {
     await agent.stop();
   }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { slowTest } from '../../hil-tests/needs.ts';
 import type { StateRow } from '../../protocols/interval-report.ts';
 import type { Asset } from './asset-list.ts';
 import { AssetTable } from './asset-table.ts';
@@ -285,7 +286,7 @@ test('many devices do not keep conversations and registers off the disk', () => 
   }
 });
 
-test('state that makes no sense is refused, never thrown', () => {
+slowTest('state that makes no sense is refused, never thrown', () => {
   const kind = fc.constantFrom<StateRow['kind']>(
     'asset',
     'macAddress',

@@ -1,6 +1,7 @@
 /** What an observer makes of transactions: counts, rare facts and bounds, as a table of cases. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { slowTest } from '../../hil-tests/needs.ts';
 import type { Observation } from '../../protocols/interval-report.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import { SiteDigest } from '../platform/digest.ts';
@@ -162,7 +163,7 @@ test('reports keep the 500 busiest conversations and tell how many they folded',
   assert.ok(observationsFolded > 0);
 });
 
-test('a flood of conversations stays within the table and is counted', () => {
+slowTest('a flood of conversations stays within the table and is counted', () => {
   const watched = observer();
   for (let client = 0; client < CONVERSATIONS_MAX + 1000; client++) {
     const flow = madeFlow({
