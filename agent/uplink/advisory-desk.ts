@@ -71,7 +71,8 @@ export class AdvisoryDesk {
         this.#refused++;
         const { advisoryId, revision } = outcome.advisory;
         const known = outcome.known.advisory.revision;
-        return { fault: refusedFault(`"${advisoryId}" revision ${revision} after ${known}`) };
+        const why = `"${advisoryId}" revision ${revision} after ${known}`;
+        return { fault: refusedFault(why, REMEDY_OLDER) };
       }
       case 'new': {
         const { advisoryId, revision, tlp, headline } = outcome.known.advisory;
@@ -164,10 +165,15 @@ export class AdvisoryDesk {
   }
 }
 
-function refusedFault(reason: string): OperatorFault {
+const REMEDY_FOREIGN =
+  "Compare advisory-key.json with the hub's; if they are the same, someone else sent it.";
+const REMEDY_OLDER =
+  'The newer revision stays. Take a stick that was written later, or ask the hub who sends the old.';
+
+function refusedFault(reason: string, remedy: string = REMEDY_FOREIGN): OperatorFault {
   return new OperatorFault({
     code: 'UPLINK_ADVISORY_REFUSED',
     problem: `An advisory was not believed (${reason}).`,
-    remedy: "Compare advisory-key.json with the hub's; if they are the same, someone else sent it.",
+    remedy,
   });
 }

@@ -17,7 +17,7 @@ export const UPLINK_FAULTS: FaultArea = {
     { code: 'UPLINK_RECEIPT_REJECTED', problem: 'a receipt was not accepted; nothing was deleted', remedy: "compare `receipt-key.json` with the hub's" },
     { code: 'UPLINK_MESSAGES_REFUSED', problem: 'the hub refused signed messages; they are kept', remedy: 'ask at the hub for the reason' },
     { code: 'UPLINK_CLOCK_BEHIND', problem: "the gateway's clock is before a time that is known to be past", remedy: 'set the clock, give it a network time, or replace the battery of its clock chip' },
-    { code: 'UPLINK_ADVISORY_REFUSED', problem: 'an advisory was not believed: foreign key, broken rule, older revision', remedy: "compare `advisory-key.json` with the hub's" },
+    { code: 'UPLINK_ADVISORY_REFUSED', problem: 'an advisory was not believed: foreign key, broken rule, older revision', remedy: "compare `advisory-key.json` with the hub's; in place of an older revision bring a newer one" },
     { code: 'UPLINK_ADVISORY_KEY_UNUSABLE', problem: "the hub's advisory key can't be used", remedy: 'copy `advisory-key.json` from the hub again, or remove it' },
     { code: 'UPLINK_ADVISORY_KEY_MISSING', problem: 'there is no advisory key, so no advisory is believed', remedy: 'copy `advisory-key.json` into `uplink.credentials`' },
     { code: 'UPLINK_ADVISORY_UNKNOWN', problem: 'no advisory of this id has reached the site', remedy: '`fieldtap advisories` lists them' },
