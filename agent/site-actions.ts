@@ -3,11 +3,10 @@
  * came on a USB stick, and note what the probe did. Everything is verified as if it came from
  * outside, because it did.
  */
-import type { IntervalReport, Observation } from '../protocols/interval-report.ts';
+import { type IntervalReport, NO_TRAFFIC, type Observation } from '../protocols/interval-report.ts';
 import { SECTOR_ALL } from '../protocols/uplink/advisory.ts';
 import { advisoryTopic, receiptTopic } from '../protocols/uplink/topics.ts';
 import type { ControlAction } from './diagnostics/control-actions.ts';
-import { NO_TRAFFIC } from './diagnostics/running-totals.ts';
 import { OperatorFault } from './platform/operator-fault.ts';
 
 const DETAILS_MAX = 16;

@@ -2,6 +2,7 @@
  * An agent's buffer and uplink as they are, with a clock, a link and a plant that belong to the
  * caller: a month passes in minutes. Nothing is captured; reports come made.
  */
+
 import { generateKeyPairSync } from 'node:crypto';
 import { ManualClock } from '../agent/platform/clock.ts';
 import { SiteDigest } from '../agent/platform/digest.ts';
@@ -10,7 +11,11 @@ import { SeededRandom } from '../agent/platform/random.ts';
 import type { LinkHandlers, PublishOutcome, UplinkLink } from '../agent/uplink/link.ts';
 import { Uplink } from '../agent/uplink/uplink.ts';
 import { SiteBuffer } from '../buffer/site-buffer.ts';
-import type { ConversationCounts, IntervalReport } from '../protocols/interval-report.ts';
+import {
+  type ConversationCounts,
+  type IntervalReport,
+  NO_TRAFFIC,
+} from '../protocols/interval-report.ts';
 import { agentIdOf } from '../protocols/uplink/agent-id.ts';
 import {
   keyObjectSigner,
@@ -183,22 +188,6 @@ export function madeConversations(count: number, turn: number, atUs: number): Co
     };
   });
 }
-
-const NO_TRAFFIC: IntervalReport['traffic'] = {
-  frames: 0,
-  bytes: 0,
-  bytesMissed: 0,
-  gaps: 0,
-  modbusRequests: 0,
-  modbusResponses: 0,
-  modbusExceptions: 0,
-  modbusTransactions: 0,
-  modbusMalformed: 0,
-  opcuaTransportMessages: 0,
-  opcuaTransactions: 0,
-  opcuaMalformed: 0,
-  opcuaEncryptedMessages: 0,
-};
 
 function newSigner(): Signer {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');

@@ -1,4 +1,5 @@
 /** What the tests of buffer and uplink share: buffers that clean up, and reports. */
+
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -8,7 +9,7 @@ import { after } from 'node:test';
 import type { Database } from 'better-sqlite3';
 import { ManualClock } from '../agent/platform/clock.ts';
 import { SeededRandom } from '../agent/platform/random.ts';
-import type { Detection, IntervalReport } from '../protocols/interval-report.ts';
+import { type Detection, type IntervalReport, NO_TRAFFIC } from '../protocols/interval-report.ts';
 import type { Receipt, Stream } from '../protocols/uplink/messages.ts';
 import { migrate } from './migrations.ts';
 import type { ChainPosition, ChainSigner } from './outbox.ts';
@@ -161,21 +162,7 @@ export function report(
     observationsFolded: 0,
     tables: [],
     detections,
-    traffic: {
-      frames: 0,
-      bytes: 0,
-      bytesMissed: 0,
-      gaps: 0,
-      modbusRequests: 0,
-      modbusResponses: 0,
-      modbusExceptions: 0,
-      modbusTransactions: 0,
-      modbusMalformed: 0,
-      opcuaTransportMessages: 0,
-      opcuaTransactions: 0,
-      opcuaMalformed: 0,
-      opcuaEncryptedMessages: 0,
-    },
+    traffic: NO_TRAFFIC,
     observations: Array.from({ length: observations }, (_, index) => ({
       kind: 'write' as const,
       timeUs: index,

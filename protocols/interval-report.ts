@@ -212,6 +212,23 @@ export interface TrafficCounts {
   readonly opcuaEncryptedMessages: number;
 }
 
+/** All counts at zero. */
+export const NO_TRAFFIC: TrafficCounts = {
+  frames: 0,
+  bytes: 0,
+  bytesMissed: 0,
+  gaps: 0,
+  modbusRequests: 0,
+  modbusResponses: 0,
+  modbusExceptions: 0,
+  modbusTransactions: 0,
+  modbusMalformed: 0,
+  opcuaTransportMessages: 0,
+  opcuaTransactions: 0,
+  opcuaMalformed: 0,
+  opcuaEncryptedMessages: 0,
+};
+
 /** Counts are those of the interval, not since start. */
 export interface IntervalReport {
   /** Rises by one each report of this process. */

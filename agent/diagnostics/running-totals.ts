@@ -2,11 +2,13 @@
  * Sums the reports of the worker since start, and those of the last minute apart, for status,
  * doctor, metrics and the demo's screen.
  */
-import type {
-  DetectionChange,
-  IntervalReport,
-  TableUse,
-  TrafficCounts,
+
+import {
+  type DetectionChange,
+  type IntervalReport,
+  NO_TRAFFIC,
+  type TableUse,
+  type TrafficCounts,
 } from '../../protocols/interval-report.ts';
 import type { RecentFrames } from './agent-status.ts';
 
@@ -31,23 +33,6 @@ export interface InterfaceTotals {
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
-
-/** All counts at zero. */
-export const NO_TRAFFIC: TrafficCounts = {
-  frames: 0,
-  bytes: 0,
-  bytesMissed: 0,
-  gaps: 0,
-  modbusRequests: 0,
-  modbusResponses: 0,
-  modbusExceptions: 0,
-  modbusTransactions: 0,
-  modbusMalformed: 0,
-  opcuaTransportMessages: 0,
-  opcuaTransactions: 0,
-  opcuaMalformed: 0,
-  opcuaEncryptedMessages: 0,
-};
 
 export class RunningTotals {
   readonly traffic: Mutable<TrafficCounts> = { ...NO_TRAFFIC };

@@ -3,8 +3,9 @@
  * misbehaves as its settings say: a list of lives, one taken at each start. What outlives a worker
  * (how many were started) lies in shared memory.
  */
+
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import type { IntervalReport } from '../../protocols/interval-report.ts';
+import { type IntervalReport, NO_TRAFFIC } from '../../protocols/interval-report.ts';
 import type { ToMain, ToWorker, WorkerSettings } from '../worker-channel.ts';
 
 /** How one life of the worker goes. */
@@ -90,21 +91,7 @@ function emptyReport(reportNumber: number): IntervalReport {
     fromUs: 0,
     toUs: 0,
     coverage: [],
-    traffic: {
-      frames: 0,
-      bytes: 0,
-      bytesMissed: 0,
-      gaps: 0,
-      modbusRequests: 0,
-      modbusResponses: 0,
-      modbusExceptions: 0,
-      modbusTransactions: 0,
-      modbusMalformed: 0,
-      opcuaTransportMessages: 0,
-      opcuaTransactions: 0,
-      opcuaMalformed: 0,
-      opcuaEncryptedMessages: 0,
-    },
+    traffic: NO_TRAFFIC,
     conversations: [],
     conversationsFolded: 0,
     observations: [],

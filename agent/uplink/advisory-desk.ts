@@ -168,7 +168,7 @@ export class AdvisoryDesk {
 const REMEDY_FOREIGN =
   "Compare advisory-key.json with the hub's; if they are the same, someone else sent it.";
 const REMEDY_OLDER =
-  'The newer revision stays. Take a stick that was written later, or ask the hub who sends the old.';
+  'The newer revision stays. Take a stick that was written later, or ask the hub who sends it.';
 
 function refusedFault(reason: string, remedy: string = REMEDY_FOREIGN): OperatorFault {
   return new OperatorFault({

@@ -2,7 +2,8 @@
  * A summary that doesn't fit one message goes out in parts, each with its own sequence. Part 1 has
  * the totals; conversations, detections and asset changes are spread over all of them.
  */
-import type { TrafficCounts } from '../../protocols/interval-report.ts';
+
+import { NO_TRAFFIC } from '../../protocols/interval-report.ts';
 import type { SummaryContent } from './summarize.ts';
 
 /** Parts of one summary (docs/wire-format.cddl). */
@@ -73,20 +74,4 @@ const NO_HEALTH: SummaryContent['health'] = {
   databaseBytes: 0,
   observationsFolded: 0,
   tables: [],
-};
-
-const NO_TRAFFIC: TrafficCounts = {
-  frames: 0,
-  bytes: 0,
-  bytesMissed: 0,
-  gaps: 0,
-  modbusRequests: 0,
-  modbusResponses: 0,
-  modbusExceptions: 0,
-  modbusTransactions: 0,
-  modbusMalformed: 0,
-  opcuaTransportMessages: 0,
-  opcuaTransactions: 0,
-  opcuaMalformed: 0,
-  opcuaEncryptedMessages: 0,
 };

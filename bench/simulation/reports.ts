@@ -1,27 +1,12 @@
 /** What the capture worker would tell: small reports, a few with a detection or much to say. */
-import type {
-  ConversationCounts,
-  Detection,
-  IntervalReport,
-  TrafficCounts,
+
+import {
+  type ConversationCounts,
+  type Detection,
+  type IntervalReport,
+  NO_TRAFFIC,
 } from '../../protocols/interval-report.ts';
 import type { SeededRandom } from '../seeded-random.ts';
-
-const NO_TRAFFIC: TrafficCounts = {
-  frames: 0,
-  bytes: 0,
-  bytesMissed: 0,
-  gaps: 0,
-  modbusRequests: 0,
-  modbusResponses: 0,
-  modbusExceptions: 0,
-  modbusTransactions: 0,
-  modbusMalformed: 0,
-  opcuaTransportMessages: 0,
-  opcuaTransactions: 0,
-  opcuaMalformed: 0,
-  opcuaEncryptedMessages: 0,
-};
 
 export interface ReportFacts {
   readonly reportNumber: number;
