@@ -17,6 +17,7 @@ import {
 import { PacedFileSource } from './capture/paced-file-source.ts';
 import { SerialSource } from './capture/serial-source.ts';
 import { TAP_HELD_BLOCKS_MAX, TapMerge } from './capture/tap-merge.ts';
+import { CaptureTime } from './capture-time.ts';
 import { answerText } from './knowledge-answer.ts';
 import { QUESTIONS_MAX } from './knowledge-desk.ts';
 import { Pipeline } from './pipeline.ts';
@@ -54,6 +55,7 @@ interface SourceStatistics extends CaptureStatistics {
 
 class CaptureWorker {
   readonly #clock = new SystemClock();
+  readonly #captureTime = new CaptureTime(this.#clock);
   readonly #pipeline: Pipeline;
   readonly #sources: FrameSource[];
   readonly #names: readonly string[];
@@ -105,6 +107,7 @@ class CaptureWorker {
     this.#sink = {
       block: (block) => {
         this.#pipeline.block(block);
+        this.#captureTime.decoded(this.#pipeline.lastFrameUs);
         this.#urgent.look();
       },
     };
@@ -231,7 +234,7 @@ class CaptureWorker {
 
   #tickLater(): void {
     this.#clock.after(REPORT_INTERVAL_MS, () => {
-      this.#pipeline.advance(this.#nowUs());
+      this.#pipeline.advance(this.#captureTime.nowUs());
       if (this.#credits > 0) this.#spend();
       this.#tickLater();
     });

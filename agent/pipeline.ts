@@ -125,6 +125,11 @@ export class Pipeline implements FrameBlockSink {
     else this.#decoder.block(block);
   }
 
+  /** UTC microseconds of the last frame; -1 before the first. */
+  get lastFrameUs(): number {
+    return this.#lastFrameUs;
+  }
+
   /** Capture time goes on without frames; live, at least once a second. */
   advance(timeUs: number): void {
     this.#decoder.advance(timeUs);
