@@ -184,3 +184,14 @@ function sorted(value: WireValue): WireValue {
   }
   return Array.isArray(value) ? value.map(sorted) : value;
 }
+
+test('every subnormal binary16 is written as one, also deep inside, and is read back', () => {
+  for (let mantissa = 1; mantissa < 0x400; mantissa++) {
+    for (const sign of [1, -1]) {
+      const value = sign * mantissa * 2 ** -24;
+      const list = [1, value, new Map([[3, [value, 'after']]])];
+      assert.deepEqual(decodeCbor(encodeCbor(list)), { kind: 'value', value: list });
+      assert.equal(encodeCbor(value).length, 3, `${value}`);
+    }
+  }
+});
