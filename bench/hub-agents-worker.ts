@@ -2,6 +2,7 @@
  * The process of `npm run bench -- hub-agents`: fills each table that a hub worker keeps of agents
  * with as many as there are, and prints what it took. hub-agents-worker.ts FOLDER AGENTS
  */
+
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,8 +13,8 @@ import { BirthLimit } from '../hub/birth-limit.ts';
 import { OpenHoles } from '../hub/open-holes.ts';
 import { ReceiptQueue } from '../hub/receipt-queue.ts';
 import type { TableUse } from '../hub/table-use.ts';
+import { receiptWithHole } from '../hub/testing/receipt-with-hole.ts';
 import { agentIdOf } from '../protocols/uplink/agent-id.ts';
-import type { Receipt } from '../protocols/uplink/messages.ts';
 import { sealReceipt } from '../protocols/uplink/open.ts';
 import { sampleSigner } from '../protocols/uplink/sample-keys.ts';
 import { garbageCollector } from './collect-garbage.ts';
@@ -22,8 +23,7 @@ const [folder, countText] = process.argv.slice(2);
 const collect = garbageCollector();
 mkdirSync(folder, { recursive: true });
 const agentIds = Array.from({ length: Number(countText) }, enrol);
-const hash = new Uint8Array(32).fill(7);
-const sealed = sealReceipt(sampleSigner('hub'), receiptOf(agentIds[0]));
+const sealed = sealReceipt(sampleSigner('hub'), receiptWithHole(agentIds[0]));
 
 const registry = new AgentRegistry(folder, new SystemClock(), silentLog);
 const receipts = new ReceiptQueue();
@@ -42,7 +42,7 @@ fill(
   () => receipts.use,
 );
 fill(
-  (agentId) => holes.due(receiptOf(agentId), 0),
+  (agentId) => holes.due(receiptWithHole(agentId), 0),
   () => holes.use,
 );
 fill(
@@ -70,20 +70,4 @@ function fill(put: (agentId: string) => unknown, use: () => TableUse): void {
   const bytes = Math.max(0, process.memoryUsage.rss() - before);
   const cpuUs = (user + system) / agentIds.length;
   process.stdout.write(`${JSON.stringify({ ...use(), bytes, cpuUs })}\n`);
-}
-
-function receiptOf(agentId: string): Receipt {
-  return {
-    kind: 'receipt',
-    agentId,
-    epoch: 1,
-    stream: 2,
-    cumulative: 1,
-    cumulativeSha256: hash,
-    have: [{ from: 3, to: 3, lastSha256: hash }],
-    refused: [],
-    receiptSerial: 1,
-    hubEpoch: 1,
-    hubTimeMs: 1,
-  };
 }

@@ -1,32 +1,16 @@
 /** A hundred thousand agents at one worker: every table keeps its limit and counts what left it. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { metricsText } from '../agent/platform/metrics.ts';
-import type { Receipt } from '../protocols/uplink/messages.ts';
 import { BIRTHS_REMEMBERED_MAX, BirthLimit } from './birth-limit.ts';
 import { OpenHoles, STREAMS_MAX } from './open-holes.ts';
 import { RECEIPTS_WAITING_MAX, ReceiptQueue } from './receipt-queue.ts';
 import { type TableUse, tableMetrics } from './table-use.ts';
+import { receiptWithHole } from './testing/receipt-with-hole.ts';
 
 const AGENTS = 100_000;
-const hash = new Uint8Array(32);
 const bytes = new Uint8Array(200);
-
-function receiptWithHole(agentId: string): Receipt {
-  return {
-    kind: 'receipt',
-    agentId,
-    epoch: 1,
-    stream: 2,
-    cumulative: 1,
-    cumulativeSha256: hash,
-    have: [{ from: 3, to: 3, lastSha256: hash }],
-    refused: [],
-    receiptSerial: 1,
-    hubEpoch: 1,
-    hubTimeMs: 1,
-  };
-}
 
 const queue = new ReceiptQueue();
 const holes = new OpenHoles();

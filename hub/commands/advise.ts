@@ -53,19 +53,12 @@ export async function advise(options: AdviseOptions): Promise<void> {
 }
 
 async function publish(config: HubConfig, { advisory, bytes }: PreparedAdvisory): Promise<void> {
-  try {
-    await publishOnce(config.broker, advisoryTopic(advisory.sector), bytes, true);
-  } catch (cause) {
-    if (cause instanceof OperatorFault) throw cause;
-    throw new OperatorFault({
-      code: 'HUB_ADVISORY_NOT_PUBLISHED',
-      problem: `The broker "${config.broker.url}" didn't take the advisory (${
-        cause instanceof Error ? cause.message : String(cause)
-      }).`,
-      remedy: 'Mend the link, allow the hub to write ft/v1/adv/#, and publish it once more.',
-      cause,
-    });
-  }
+  const message = { topic: advisoryTopic(advisory.sector), bytes, isRetained: true };
+  await publishOnce(config.broker, message, {
+    code: 'HUB_ADVISORY_NOT_PUBLISHED',
+    what: 'the advisory',
+    remedy: 'Mend the link, allow the hub to write ft/v1/adv/#, and publish it once more.',
+  });
 }
 
 /** Who has seen an advisory, in seconds after it was issued by the agent's clock. */

@@ -97,19 +97,12 @@ async function send(
     evidence: [...asked].map(([requestId, detectionId]) => ({ requestId, detectionId })),
   };
   const bytes = sealRequest(openReceiptSigner(config.keys), message);
-  try {
-    await publishOnce(config.broker, requestTopic(agentId), bytes, false);
-  } catch (cause) {
-    if (cause instanceof OperatorFault) throw cause;
-    throw new OperatorFault({
-      code: 'HUB_REQUEST_NOT_SENT',
-      problem: `The broker "${config.broker.url}" didn't take the request (${
-        cause instanceof Error ? cause.message : String(cause)
-      }).`,
-      remedy: 'Mend the link, allow the hub to write ft/v1/+/dn/#, and ask once more.',
-      cause,
-    });
-  }
+  const sent = { topic: requestTopic(agentId), bytes, isRetained: false };
+  await publishOnce(config.broker, sent, {
+    code: 'HUB_REQUEST_NOT_SENT',
+    what: 'the request',
+    remedy: 'Mend the link, allow the hub to write ft/v1/+/dn/#, and ask once more.',
+  });
   return hubTimeMs;
 }
 
