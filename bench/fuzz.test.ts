@@ -8,7 +8,10 @@ import { BLOCK_INPUTS, fuzz, INPUTS_PER_SEED, replayInput } from './fuzz/fuzzer.
 import { readSeeds } from './fuzz/seeds.ts';
 
 const SECONDS = 20;
-const SEED = 1 + Math.floor(Math.random() * 1_000_000);
+const SEEDS = 1_000_000;
+/** Of the whole run where there is one (hil-tests/property-seed.ts). */
+const SEED =
+  1 + (Number(process.env.FIELDTAP_PROPERTY_SEED ?? Math.floor(Math.random() * SEEDS)) % SEEDS);
 
 const seeds = readSeeds();
 const targets = allTargets(seeds);

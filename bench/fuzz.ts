@@ -16,7 +16,9 @@ import { type FuzzReport, fuzz, replayInput } from './fuzz/fuzzer.ts';
 import { readSeeds } from './fuzz/seeds.ts';
 
 const SECONDS = 30;
-const COVERAGE_SECONDS = 20;
+/** Of the run that counts branches; on a busy machine time ends it. */
+const COVERAGE_INPUTS = 100_000;
+const COVERAGE_SECONDS = 120;
 const ACCEPTED_SHARE_MIN = 0.3;
 
 function main(): number {
@@ -34,17 +36,20 @@ function main(): number {
   const targets = allTargets(seeds);
   if (values.replay !== undefined) return replay(targets, Number(values.replay));
   const seed = Number(values.seed);
-  const budget =
-    values.inputs === undefined
-      ? { seed, seconds: Number(values.seconds ?? SECONDS) }
-      : { seed, inputs: Number(values.inputs) };
+  const { inputs, seconds = inputs === undefined ? String(SECONDS) : undefined } = values;
+  const budget = {
+    seed,
+    ...(inputs !== undefined && { inputs: Number(inputs) }),
+    ...(seconds !== undefined && { seconds: Number(seconds) }),
+  };
   const report = fuzz(targets, budget, progress);
   const coverage = values['no-coverage'] ? [] : measureCoverage(seed);
   const origin = seeds.hasCorpus ? 'the corpus and made traffic' : 'made traffic alone';
   const lines = [`seed ${seed}, mutants of ${origin}`, ...textOf(report), ...coverage];
   process.stdout.write(`${lines.join('\n')}\n`);
   if (values.evidence !== undefined) {
-    writeEvidence(values.evidence, 'npm run long -- fuzz', lines);
+    const words = process.argv.slice(2).join(' ');
+    writeEvidence(values.evidence, `npm run fuzz -- ${words}`, lines);
   }
   const isGood =
     report.failures.length === 0 && report.accepted >= report.inputs * ACCEPTED_SHARE_MIN;
@@ -87,7 +92,8 @@ function textOf(report: FuzzReport): string[] {
 function measureCoverage(seed: number): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'fieldtap-fuzz-'));
   try {
-    const words = ['--seconds', String(COVERAGE_SECONDS), '--seed', String(seed), '--no-coverage'];
+    const budget = ['--inputs', String(COVERAGE_INPUTS), '--seconds', String(COVERAGE_SECONDS)];
+    const words = [...budget, '--seed', String(seed), '--no-coverage'];
     spawnSync(process.execPath, [import.meta.filename, ...words], {
       env: { ...process.env, NODE_V8_COVERAGE: folder },
       stdio: 'ignore',

@@ -8,6 +8,7 @@ import { ModbusCarriers } from '../agent/decode/modbus-carriers.ts';
 import { OpcuaAnalyzer } from '../agent/decode/opcua-analyzer.ts';
 import { ACK, blockOf, type FrameFields, SYN } from '../agent/decode/test-traffic.ts';
 import { TlsAnalyzer } from '../agent/decode/tls-analyzer.ts';
+import { cpuMsOf } from '../hil-tests/machine-load.ts';
 import {
   FRAME_NANOSECONDS,
   FRAME_OFFSET,
@@ -91,9 +92,7 @@ function run({ frames, frame, vary }: Attack): {
     if (heldAtHalf === 0 && number >= frames / 2) heldAtHalf = bytesHeld();
     const framesCount = Math.min(FRAMES_PER_BLOCK, frames - number);
     varyBlock(block, framesCount, number, vary);
-    const beganMs = performance.now();
-    decoder.block({ ...block, framesCount });
-    const mean = (performance.now() - beganMs) / framesCount;
+    const mean = cpuMsOf(() => decoder.block({ ...block, framesCount })) / framesCount;
     if (number > frames / 2) slowMs = Math.max(slowMs, mean);
   }
   return { grownBytes: bytesHeld() - heldAtHalf, slowMs, framesCount: counters.framesCount };

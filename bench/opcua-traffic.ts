@@ -14,7 +14,7 @@ export interface OpcuaTraffic {
   readonly bodies: readonly Uint8Array[];
 }
 
-interface Encodable {
+export interface Encodable {
   readonly schema: { readonly encodingDefaultBinary?: opcua.NodeId | undefined };
   encode(stream: opcua.BinaryStream): void;
 }
@@ -136,7 +136,8 @@ export function openChannel(fromClient: boolean): Uint8Array {
   return framed('OPNF', [fromClient ? 0 : CHANNEL], Uint8Array.from(rest));
 }
 
-function encoded(object: Encodable): Uint8Array {
+/** Type id and body, as they stand in an unencrypted message. */
+export function encoded(object: Encodable): Uint8Array {
   const stream = new opcua.BinaryStream(200_000);
   const typeId = object.schema.encodingDefaultBinary;
   if (typeId === undefined) throw new Error('node-opcua gave a service without an encoding');

@@ -5,7 +5,11 @@
 import type { Anomaly, ByteSpan } from './decoded.ts';
 import type { FlowFacts, Protocol } from './flow.ts';
 import type { ModbusTransaction } from './modbus/transaction.ts';
-import type { OpcuaTransaction, OpcuaTransportMessage } from './opcua/transaction.ts';
+import type {
+  OpcuaNetworkMessage,
+  OpcuaTransaction,
+  OpcuaTransportMessage,
+} from './opcua/transaction.ts';
 import type { TlsConnection } from './tls/tls-connection.ts';
 
 /** Bytes on a flow of a known protocol that are no message of it. */
@@ -51,6 +55,8 @@ export interface DecodeSink {
   opcuaTransaction(transaction: OpcuaTransaction): void;
   opcuaTransportMessage(message: OpcuaTransportMessage): void;
   malformed(message: MalformedMessage): void;
+  /** PubSub. Nobody pairs or follows these. */
+  opcuaNetworkMessage?(message: OpcuaNetworkMessage): void;
   gap(gap: StreamGap): void;
   flowEnded(flow: FlowFacts): void;
   /** Once per connection, when it ends. */
@@ -124,7 +130,7 @@ export interface OpcuaCounters {
   chunks: number;
   malformed: number;
   encryptedMessages: number;
-  /** By HEL, ACK, ERR, RHE, OPN, MSG, CLO. */
+  /** By HEL, ACK, ERR, RHE, OPN, MSG, CLO; UADP: PubSub, in no other count. */
   byType: Record<string, number>;
   /** By service name, requests and responses together. */
   services: Record<string, number>;

@@ -30,14 +30,19 @@ const NO_FACT_OF_TRAFFIC = ['protocol', 'modbusPort', 'opcuaPort', 'macAddress']
 /** Lines with line ends. `label` names what was read, already safe to print. */
 export function summaryText(label: string, totals: PipelineTotals): string {
   const lines = [headline(label, totals), ''];
-  if (totals.conversations.length === 0) {
+  const publishedCount = totals.decode.opcua.byType.UADP ?? 0;
+  if (publishedCount > 0) {
+    const count = countText(publishedCount, 'message');
+    lines.push(`${count} of OPC UA PubSub: --records ndjson shows them.`, '');
+  }
+  if (totals.conversations.length === 0 && publishedCount === 0) {
     lines.push(
       'No Modbus and no OPC UA in this capture.',
       'If there should be some: check that the mirror port shows both directions of the right',
       'switch ports, and name unusual ports with --modbus-port or --opcua-port.',
       '',
     );
-  } else {
+  } else if (totals.conversations.length > 0) {
     lines.push('WHO TALKS TO WHOM', ...conversationLines(totals), '');
   }
   lines.push('WHAT IS WRONG', ...wrongLines(totals), '');

@@ -123,6 +123,8 @@ function decodeCapture(path: string, mirror: Mirror = (sink) => sink): DecodeCou
 
 function summaryOf(path: string, { modbus, opcua }: DecodeCounters): string {
   const pdus = modbus.requests + modbus.responses + modbus.exceptions;
+  // No capture of the corpus has PubSub.
+  assert.equal(opcua.byType.UADP, undefined, path);
   return `${path}: ${pdus} modbus, ${opcua.transportMessages} opcua`;
 }
 

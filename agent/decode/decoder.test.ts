@@ -32,6 +32,7 @@ const streams: { name: string; frames: FrameFields[]; client: string; server: st
   { name: 'joined in the middle',                         frames: [c(7000, Q, 9000), s(9000, A, 7004), c(7004, 'q2..', 9004)], client: 'q1..q2..', server: A },
   { name: 'joined with a keep-alive',                     frames: [c(6999, 'q', 9000), s(9000, '', 7000), c(7000, Q, 9000)], client: 'q1..', server: '' },
   { name: 'joined inside a message',                      frames: [c(7000, '1..', 9000), c(7003, 'q2..', 9000)], client: 'q2..', server: '' },
+  { name: 'both sides open at once',                      frames: [c(1000, '', 0, { flags: SYN }), s(5000, '', 0, { flags: SYN }), c(1000, '', 5001, { flags: SYN_ACK }), s(5000, '', 1001, { flags: SYN_ACK }), c(1001, Q, 5001), s(5001, A, 1005)], client: Q, server: A },
   { name: 'only the server is mirrored',                  frames: [s(5000, '', 1001, { flags: SYN_ACK }), s(5001, A, 1005), s(5005, 'a2..', 1009)], client: '{8}', server: 'a1..a2..', missed: 8 },
   { name: 'what a late copy after the FIN says is known', frames: [...OPEN, c(1001, Q, 5001), c(1005, '', 5001, { flags: FIN_ACK }), s(5001, '', 1006, { flags: FIN_ACK }), c(1001, Q, 5001)], client: Q, server: '' },
   { name: 'a FIN before the bytes it follows',            frames: [...OPEN, c(1005, '', 5001, { flags: FIN_ACK }), c(1001, Q, 5001), s(5001, '', 1006, { flags: FIN_ACK })], client: Q, server: '' },

@@ -43,6 +43,7 @@ import { countCopy, createCarrierCounters } from './decode-counters.ts';
 import { DECODER_DEFAULTS, type DecoderOptions } from './decoder-options.ts';
 import { FLOW_NONE, FLOW_UNDECIDED, FlowTable } from './flow-table.ts';
 import { FragmentTable } from './fragment-table.ts';
+import { OpcuaPubSub } from './opcua-pubsub.ts';
 import { createTakePlainSegment, type TakePlainSegment } from './plain-segments.ts';
 import { RecentSegments } from './recent-segments.ts';
 import { Recognition } from './recognition.ts';
@@ -76,6 +77,7 @@ export class Decoder {
   readonly #redundant: RedundantFrames;
   readonly #fragments: FragmentTable;
   readonly #datagrams: DatagramCopies;
+  readonly #pubSub: OpcuaPubSub;
   /** Seconds of traffic since the start; clock steps don't move it. */
   #seconds = 0;
   #tickSeconds = -1;
@@ -96,7 +98,7 @@ export class Decoder {
     this.#sink = sink;
     counters.carriers ??= createCarrierCounters();
     this.#carriers = counters.carriers;
-    const { flowsMax, hashSeed, reassemblyBlocksMax } = this.#options;
+    const { flowsMax, hashSeed, reassemblyBlocksMax, opcuaPorts } = this.#options;
     this.#table = new FlowTable(flowsMax, hashSeed);
     this.#pool = new SegmentPool(reassemblyBlocksMax);
     const recognition = new Recognition(this.#options, analyzers, this.#table, this.#pool);
@@ -113,6 +115,7 @@ export class Decoder {
     this.#redundant = new RedundantFrames(this.#carriers);
     this.#fragments = new FragmentTable(this.#carriers);
     this.#datagrams = new DatagramCopies(flowsMax);
+    this.#pubSub = new OpcuaPubSub(opcuaPorts, this.#headers, this.#context, counters, sink);
     this.#streams = new TcpStreams(
       this.#options,
       this.#table,
@@ -128,7 +131,7 @@ export class Decoder {
       this.#streams,
       this.#recent,
       this.#delivery,
-      hashSeed,
+      analyzers.modbus.createTakePlainPoll?.(this.#table, this.#context),
     );
     counters.flowsMax = flowsMax;
     counters.reassemblyBytesMax = this.#pool.bytesMax;
@@ -206,16 +209,14 @@ export class Decoder {
   #frame(bytes: Uint8Array, offset: number, end: number, linkType: number): void {
     const headers = this.#headers;
     const kind = readFrame(headers, bytes, offset, end, linkType);
-    if (
-      (headers.hsrTag >= 0 || hasPrpSuffix(bytes, offset, end)) &&
-      linkType === LINKTYPE_ETHERNET &&
-      this.#isRedundant(kind, bytes, offset, end)
-    ) {
+    const isTagged = headers.hsrTag >= 0 || hasPrpSuffix(bytes, offset, end);
+    if (isTagged && linkType === LINKTYPE_ETHERNET && this.#isRedundant(kind, bytes, offset, end)) {
       countCopy(this.#carriers, this.#interfaceIndex);
       return;
     }
     if (kind === FRAME_TCP) this.#segment(bytes);
     else if (kind === FRAME_FRAGMENT) this.#fragment(bytes);
+    else if (kind === FRAME_OTHER) this.#pubSub.frame(bytes, end, this.#interfaceIndex);
     else this.#transport(kind, bytes);
     if (kind !== FRAME_OTHER || headers.sourceMac < 0 || headers.encapsulations !== 0) return;
     this.#sink.otherFrame?.(bytes, headers.sourceMac, end, this.#context.timeUs);
@@ -264,13 +265,12 @@ export class Decoder {
     let direction = length > 0 ? this.#table.find(headers, bytes, IP_PROTOCOL_UDP) : FLOW_NONE;
     const isKnown = direction !== FLOW_NONE && this.#table.state[direction >> 1] !== FLOW_UNDECIDED;
     if (length <= 0 || (!isKnown && !isOneAdu(bytes, payload, length))) {
-      this.#counters.framesNotOursCount++;
+      this.#pubSub.datagram(bytes, payload, length, this.#interfaceIndex);
       return;
     }
     if (direction === FLOW_NONE) direction = this.#addFlow(bytes, IP_PROTOCOL_UDP);
-    const row = direction >> 1;
     if (this.#table.isSeen[direction] === 0) this.#sawSide(direction, bytes);
-    else this.#table.lists.touch(row);
+    else this.#table.lists.touch(direction >> 1);
     const context = this.#context;
     if (this.#datagrams.isCopy(direction, headers, bytes, payload + length, context.timeUs)) {
       countCopy(this.#carriers, this.#interfaceIndex);
@@ -305,10 +305,9 @@ export class Decoder {
   /** Pieces are counted by their table. */
   #overlapDiffers(layer: 'tcp' | 'ip', row: number = FLOW_NONE): void {
     if (layer === 'tcp') this.#carriers.overlapsDifferingCount++;
-    if (this.#sink.overlapDiffers === undefined) return;
     const flow = row === FLOW_NONE ? undefined : this.#table.facts[row];
     const origin = originOf(this.#context);
-    this.#sink.overlapDiffers({ layer, ...(flow !== undefined && { flow }), ...origin });
+    this.#sink.overlapDiffers?.({ layer, ...(flow !== undefined && { flow }), ...origin });
   }
 
   /** The first frame of a flow, or of its other side. FLOW_NONE where it isn't worth a row. */

@@ -40,6 +40,8 @@ const KIND_IPV6 = 0x100;
  */
 export class FlowTable {
   readonly flowsMax: number;
+  /** What the hash of a key begins with, so that nobody outside can aim at one bucket. */
+  readonly seed: number;
   readonly addresses: AddressTable;
   readonly lists: FlowLists;
   readonly state: Uint8Array;
@@ -78,6 +80,7 @@ export class FlowTable {
   #freeCount: number;
 
   constructor(flowsMax: number, seed: number) {
+    this.seed = seed;
     this.flowsMax = flowsMax;
     // Two held by each flow, and two of the flow that is being added.
     this.addresses = new AddressTable(SIDES * flowsMax + SIDES, seed);

@@ -8,9 +8,11 @@ import type { DecodeSink, ModbusCounters } from '../../protocols/decode-sink.ts'
 import type { Malformed } from '../../protocols/decoded.ts';
 import { CLIENT_TO_SERVER, type FlowFacts } from '../../protocols/flow.ts';
 import { LENGTH_COUNTS_FROM, PDU, plausibleLengthBytes } from '../../protocols/modbus/mbap.ts';
+import type { FlowTable } from './flow-table.ts';
 import { datagramFault, leftOver, streamFault } from './modbus-faults.ts';
 import { ModbusPairing } from './modbus-pairing.ts';
 import { ModbusPartials } from './modbus-partials.ts';
+import { createTakePlainPoll, type TakePlainPoll } from './modbus-plain-polls.ts';
 import {
   aduBytesAt,
   confirmModbus,
@@ -51,6 +53,8 @@ const HOLDING = 1;
 const AFTER_LOSS = 2;
 /** A broken header: what follows it in the stream can't be told apart until a segment begins. */
 const AFTER_FAULT = 3;
+/** The flow isn't read here. */
+const NOT_OURS = 4;
 
 const UNKNOWN = -1;
 
@@ -64,7 +68,7 @@ export class ModbusAnalyzer implements StreamAnalyzer {
   readonly #sink: DecodeSink;
   readonly #counters: ModbusCounters;
   readonly #pairing: ModbusPairing;
-  /** By flow direction (slot * 2 + direction): IN_STEP, HOLDING, AFTER_LOSS, AFTER_FAULT. */
+  /** By flow direction (slot * 2 + direction): IN_STEP and so on. */
   readonly #states: Uint8Array;
   readonly #partials: ModbusPartials;
   /** After a loss inside a message: bytes of it that still come, or UNKNOWN. */
@@ -140,6 +144,15 @@ export class ModbusAnalyzer implements StreamAnalyzer {
     this.#pairing.flowEnded(flow.slot);
     this.#resetDirection(flow.slot * 2);
     this.#resetDirection(flow.slot * 2 + 1);
+  }
+
+  /** The flow in this slot has another framing; no segment of it comes. */
+  leaveAlone(slot: number): void {
+    this.#states.fill(NOT_OURS, slot * 2, slot * 2 + 2);
+  }
+
+  createTakePlainPoll(flows: FlowTable, context: SegmentContext): TakePlainPoll {
+    return createTakePlainPoll(this.#states, this.#pairing, flows, context);
   }
 
   beginBlock(bytes: Uint8Array): void {

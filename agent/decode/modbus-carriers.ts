@@ -6,7 +6,9 @@ import type { DecodeSink, ModbusCounters } from '../../protocols/decode-sink.ts'
 import type { FlowFacts } from '../../protocols/flow.ts';
 import { PDU } from '../../protocols/modbus/mbap.ts';
 import { requestShape, responseShape, SHAPE_FITS } from '../../protocols/modbus/pdu-shape.ts';
+import type { FlowTable } from './flow-table.ts';
 import { ModbusAnalyzer, type ModbusAnalyzerOptions } from './modbus-analyzer.ts';
+import type { TakePlainPoll } from './modbus-plain-polls.ts';
 import { aduBytesAt } from './modbus-recognition.ts';
 import type { SerialFraming } from './modbus-serial-frames.ts';
 import { confirmSerial, recognizeSerial, senderOfSerial } from './modbus-serial-recognition.ts';
@@ -119,8 +121,13 @@ export class ModbusCarriers implements StreamAnalyzer {
       this.#mbap.flowBegan(flow);
     } else {
       this.#carriers[flow.slot] = CARRIER_SERIAL;
+      this.#mbap.leaveAlone(flow.slot);
       this.#serial.flowBegan(flow, this.#judged);
     }
+  }
+
+  createTakePlainPoll(flows: FlowTable, context: SegmentContext): TakePlainPoll {
+    return this.#mbap.createTakePlainPoll(flows, context);
   }
 
   segment(context: SegmentContext, bytes: Uint8Array, offset: number, length: number): void {

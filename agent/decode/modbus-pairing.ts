@@ -67,10 +67,10 @@ export interface PairingLimits {
 
 export class ModbusPairing {
   readonly #limits: PairingLimits;
-  readonly #sink: DecodeSink;
-  readonly #counters: ModbusCounters;
-  readonly #pending: ModbusPending;
   readonly #flows: (FlowFacts | undefined)[];
+  readonly sink: DecodeSink;
+  readonly counters: ModbusCounters;
+  readonly pending: ModbusPending;
   readonly answered: ModbusAnswered;
   /** Made with the first transaction, because only then there is a flow to put in. */
   #transaction: ReusedTransaction | undefined;
@@ -82,10 +82,10 @@ export class ModbusPairing {
 
   constructor(limits: PairingLimits, sink: DecodeSink, counters: ModbusCounters) {
     this.#limits = limits;
-    this.#sink = sink;
-    this.#counters = counters;
+    this.sink = sink;
+    this.counters = counters;
     this.#framing = limits.isSerial === true ? SERIAL_FRAME : 0;
-    this.#pending = new ModbusPending(limits.flowsMax, limits.requestsMax);
+    this.pending = new ModbusPending(limits.flowsMax, limits.requestsMax);
     this.#flows = new Array<FlowFacts | undefined>(limits.flowsMax).fill(undefined);
     this.answered = new ModbusAnswered(limits.flowsMax);
   }
@@ -109,11 +109,11 @@ export class ModbusPairing {
 
   /** What still waits leaves now; whether it was answered nobody knows. */
   flowEnded(slot: number): void {
-    while (this.#pending.headOf(slot) !== NONE) this.#giveUp(this.#pending.headOf(slot), NONE, 0);
+    while (this.pending.headOf(slot) !== NONE) this.#giveUp(this.pending.headOf(slot), NONE, 0);
   }
 
   advance(timeUs: number): void {
-    const pending = this.#pending;
+    const pending = this.pending;
     const before = timeUs - this.#limits.requestTimeoutUs;
     let row = pending.findOlder(0, before);
     while (row !== NONE) {
@@ -125,7 +125,7 @@ export class ModbusPairing {
 
   /** A whole message from the client; `at` is the offset of its MBAP header. */
   request(context: SegmentContext, bytes: Uint8Array, at: number, pduBytes: number): void {
-    const pending = this.#pending;
+    const pending = this.pending;
     const slot = context.slot;
     const key = keyOf(bytes, at);
     const pduAt = at + PDU_AT;
@@ -151,13 +151,13 @@ export class ModbusPairing {
   /** A whole message from the server. */
   response(context: SegmentContext, bytes: Uint8Array, at: number, pduBytes: number): void {
     const key = keyOf(bytes, at);
-    const row = this.#pending.onlyOf(context.slot, key);
+    const row = this.pending.onlyOf(context.slot, key);
     if (row === NOBODY) {
       this.#responseAmongSeveral(context, bytes, at, pduBytes, key);
       return;
     }
     this.#match(context, row, bytes, at + PDU_AT, pduBytes);
-    this.#pending.removeOnly(context.slot, row);
+    this.pending.removeOnly(context.slot, row);
   }
 
   /** Not the ordinary case: none waits, or several do, or one with another key. */
@@ -168,7 +168,7 @@ export class ModbusPairing {
     pduBytes: number,
     key: number,
   ): void {
-    const pending = this.#pending;
+    const pending = this.pending;
     let previous = NONE;
     let row = pending.headOf(context.slot);
     while (row !== NONE && pending.keyOf(row) !== key) {
@@ -202,7 +202,7 @@ export class ModbusPairing {
     pduAt: number,
     pduBytes: number,
   ): boolean {
-    const pending = this.#pending;
+    const pending = this.pending;
     const row = pending.headOf(slot);
     if (row === NONE) return false;
     const isInTime = timeUs - pending.lastTimeUsOf(row) <= this.#limits.requestTimeoutUs;
@@ -229,7 +229,7 @@ export class ModbusPairing {
     pduAt: number,
     pduBytes: number,
   ): number {
-    const pending = this.#pending;
+    const pending = this.pending;
     let flags = 0;
     let previous = NONE;
     let row = pending.headOf(slot);
@@ -254,7 +254,7 @@ export class ModbusPairing {
 
   /** Of several requests under one key: the oldest that this response has the size of. */
   #betterFit(first: number, key: number, bytes: Uint8Array, at: number, pduBytes: number): number {
-    const pending = this.#pending;
+    const pending = this.pending;
     for (let row = first; row !== NONE; row = pending.nextInFlow(row)) {
       if (pending.keyOf(row) !== key) continue;
       const base = pending.pduOffset(row);
@@ -270,13 +270,9 @@ export class ModbusPairing {
     at: number,
     pduBytes: number,
   ): void {
-    const pending = this.#pending;
+    const pending = this.pending;
     const transaction = this.#begin(context.flow, context.isDatagram);
-    transaction.setRequest(row);
-    transaction.setResponse(context, bytes, at, pduBytes, this.#check);
-    transaction.matched = true;
-    const rttUs = context.timeUs - transaction.requestTimeUs;
-    transaction.rttUs = rttUs >= 0 ? rttUs : -1;
+    transaction.setMatch(context, row, bytes, at, pduBytes, this.#check);
     let flags = pending.flagsOf(row) | this.#gapFlag;
     if (this.#isBroadcast(pending.keyOf(row))) flags |= BROADCAST_ANSWERED;
     if (context.isFragmented === true) flags |= FRAGMENTED_BY_IP;
@@ -296,18 +292,18 @@ export class ModbusPairing {
     } else if (transaction.anomalies !== NOTHING_WRONG) {
       transaction.anomalies = NOTHING_WRONG;
     }
-    this.#sink.modbusTransaction(transaction);
+    this.sink.modbusTransaction(transaction);
     const isRepeated = transaction.retriesCount > 0;
     this.answered.answer(context.slot, pending.keyOf(row), isRepeated, bytes, at, pduBytes);
   }
 
   #evict(row: number): void {
     this.#evictedCount += 1;
-    this.#giveUp(row, this.#pending.previousOf(row), 0);
+    this.#giveUp(row, this.pending.previousOf(row), 0);
   }
 
   #giveUp(row: number, previous: number, why: number): void {
-    const pending = this.#pending;
+    const pending = this.pending;
     const flow = this.#flows[pending.slotOf(row)];
     if (flow !== undefined) {
       const transaction = this.#begin(flow, flow.ipProtocol === 'udp');
@@ -321,8 +317,8 @@ export class ModbusPairing {
         (flags & REQUEST_NOT_ORDINARY) === 0
           ? pairingAnomalies(flags)
           : transactionAnomalies(transaction.requestPdu, transaction.responsePdu, flags);
-      if (!isBroadcast) this.#counters.unmatchedRequests += 1;
-      this.#sink.modbusTransaction(transaction);
+      if (!isBroadcast) this.counters.unmatchedRequests += 1;
+      this.sink.modbusTransaction(transaction);
     }
     pending.remove(row, previous);
   }
@@ -354,8 +350,8 @@ export class ModbusPairing {
     transaction.anomalies = isOrdinary
       ? pairingAnomalies(flags)
       : transactionAnomalies(transaction.requestPdu, transaction.responsePdu, flags);
-    this.#counters.unmatchedResponses += 1;
-    this.#sink.modbusTransaction(transaction);
+    this.counters.unmatchedResponses += 1;
+    this.sink.modbusTransaction(transaction);
   }
 
   /** Nothing is said against a response whose request the capture may have missed. */
@@ -363,7 +359,7 @@ export class ModbusPairing {
     const { slot, flow } = context;
     if (this.answered.isAnswered(slot, key)) return RESPONSE_DUPLICATE;
     if (this.answered.isGivenUp(slot, key)) return RESPONSE_LATE;
-    const pending = this.#pending;
+    const pending = this.pending;
     for (let row = pending.headOf(slot); row !== NONE; row = pending.nextInFlow(row)) {
       const differs = pending.keyOf(row) ^ key;
       if (differs >>> 15 !== 0) continue;
@@ -380,15 +376,9 @@ export class ModbusPairing {
   }
 
   #begin(flow: FlowFacts, isDatagram: boolean): ReusedTransaction {
-    let transaction = this.#transaction;
-    if (transaction === undefined) {
-      transaction = new ReusedTransaction(flow, this.#pending);
-      this.#transaction = transaction;
-    }
-    transaction.flow = flow;
-    const transport = flow.transport ?? (isDatagram ? 'udp' : 'tcp');
-    if (transaction.transport !== transport) transaction.transport = transport;
-    return transaction;
+    this.#transaction ??= new ReusedTransaction(flow, this.pending);
+    this.#transaction.setFlow(flow, isDatagram);
+    return this.#transaction;
   }
 }
 

@@ -47,6 +47,7 @@ export class ReusedTransaction implements ModbusTransaction {
 
   constructor(flow: FlowFacts, pending: ModbusPending) {
     this.flow = flow;
+    this.transport = flow.transport ?? 'tcp';
     this.#pending = pending;
     this.requestPdu = new Span(pending.bytes);
     this.responsePdu = new Span(pending.bytes);
@@ -80,6 +81,28 @@ export class ReusedTransaction implements ModbusTransaction {
 
   get responseFrameBytes(): number {
     return this.#response?.frameBytes ?? 0;
+  }
+
+  setFlow(flow: FlowFacts, isDatagram: boolean): void {
+    this.flow = flow;
+    const transport = flow.transport ?? (isDatagram ? 'udp' : 'tcp');
+    if (this.transport !== transport) this.transport = transport;
+  }
+
+  /** Request of `row` and its response; `check` as in `setResponse`. */
+  setMatch(
+    context: SegmentContext,
+    row: number,
+    bytes: Uint8Array,
+    at: number,
+    pduBytes: number,
+    check: number,
+  ): void {
+    this.setRequest(row);
+    this.setResponse(context, bytes, at, pduBytes, check);
+    this.matched = true;
+    const rttUs = context.timeUs - this.requestTimeUs;
+    this.rttUs = rttUs >= 0 ? rttUs : -1;
   }
 
   setKey(key: number): void {

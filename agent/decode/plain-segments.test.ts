@@ -5,18 +5,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  FRAME_CAPTURED_BYTES,
-  FRAME_OFFSET,
-  FRAME_ORIGINAL_BYTES,
-  FRAME_WORDS,
-  type FrameBlock,
-  LINKTYPE_IPV4,
-} from '../../protocols/frame-block.ts';
+import type { FrameBlock } from '../../protocols/frame-block.ts';
 import { A, c, OPEN, Q, type Run, s, start } from './test-decoder.ts';
-import { ACK, blockOf, FIN_ACK, type FrameFields, RST, SYN, SYN_ACK } from './test-traffic.ts';
+import {
+  ACK,
+  blockOf,
+  FIN_ACK,
+  type FrameFields,
+  fromIpHeader,
+  RST,
+  SYN,
+  SYN_ACK,
+} from './test-traffic.ts';
 
-const ETHERNET_BYTES = 14;
 const FRAMES_PER_BLOCK = 7;
 
 const near = fc.integer({ min: 0, max: 40 });
@@ -96,16 +97,6 @@ function run(frames: readonly FrameFields[], wrap: (block: FrameBlock) => FrameB
   }
   started.decoder.end();
   return started;
-}
-
-function fromIpHeader(block: FrameBlock): FrameBlock {
-  const index = Uint32Array.from(block.index);
-  for (let word = 0; word < index.length; word += FRAME_WORDS) {
-    index[word + FRAME_OFFSET] += ETHERNET_BYTES;
-    index[word + FRAME_CAPTURED_BYTES] -= ETHERNET_BYTES;
-    index[word + FRAME_ORIGINAL_BYTES] -= ETHERNET_BYTES;
-  }
-  return { ...block, index, linkType: LINKTYPE_IPV4 };
 }
 
 function told({ modbus, opcua, sink, counters }: Run): unknown {

@@ -11,6 +11,7 @@
  */
 import { FLOW_NONE, type FlowTable } from './flow-table.ts';
 import { mixHash } from './mix-hash.ts';
+import type { TakePlainPoll } from './modbus-plain-polls.ts';
 import type { RecentSegments } from './recent-segments.ts';
 import type { InOrderSink } from './tcp-sequences.ts';
 import type { TcpStreams } from './tcp-streams.ts';
@@ -54,15 +55,17 @@ const DIRECTIONS_SHIFT = 32 - DIRECTIONS_BITS;
 /** True when the frame in `bytes[offset, end)` was taken; false, and nothing has happened. */
 export type TakePlainSegment = (bytes: Uint8Array, offset: number, end: number) => boolean;
 
-/** `seed` as of the flow table. */
+const takeNone: TakePlainPoll = () => false;
+
+/** `takePoll` goes before `sink`. */
 export function createTakePlainSegment(
   table: FlowTable,
   streams: TcpStreams,
   recent: RecentSegments,
   sink: InOrderSink,
-  seed: number,
+  takePoll: TakePlainPoll = takeNone,
 ): TakePlainSegment {
-  const directionOf = createDirectionOf(table, seed);
+  const directionOf = createDirectionOf(table);
   const { isSeen, lists } = table;
   const { sequences } = streams;
   const { status, next } = sequences;
@@ -118,6 +121,7 @@ export function createTakePlainSegment(
     if (((acknowledgment - next[peer]) | 0) > 0) streams.acknowledge(peer, acknowledgment);
     if (length === 0) return true;
     next[direction] = (sequence + length) | 0;
+    if (takePoll(direction, bytes, payload, length)) return true;
     if (!sink.inOrder(direction, bytes, payload, length)) sequences.forget(direction);
     return true;
   };
@@ -126,12 +130,12 @@ export function createTakePlainSegment(
 /** The direction of the frame with its TCP header here, right behind IPv4's, or FLOW_NONE. */
 type DirectionOf = (view: DataView, tcp: number) => number;
 
-function createDirectionOf(table: FlowTable, seed: number): DirectionOf {
+function createDirectionOf(table: FlowTable): DirectionOf {
+  const { keys, seed } = table;
   const sourceMultiplier = mixHash(seed, 4) | 1;
   const destinationMultiplier = mixHash(seed, 5) | 1;
   const portsMultiplier = mixHash(seed, 6) | 1;
   const directions = new Int32Array(2 ** DIRECTIONS_BITS);
-  const { keys } = table;
 
   return (view, tcp) => {
     const source = view.getInt32(tcp - 8);

@@ -4,6 +4,8 @@
  * and names every hole; an analyzer never sees a frame.
  */
 import type { Direction, FlowFacts, Protocol } from '../../protocols/flow.ts';
+import type { FlowTable } from './flow-table.ts';
+import type { TakePlainPoll } from './modbus-plain-polls.ts';
 
 /** The first bytes of a stream direction are not this protocol. */
 export const RECOGNIZED_NO = 0;
@@ -71,6 +73,11 @@ export interface StreamAnalyzer {
   gap(context: SegmentContext, bytesMissed: number): void;
   /** FIN, RST, eviction or end of input: what is pending leaves now. */
   flowEnded(flow: FlowFacts, timeUs: number): void;
+  /**
+   * A short way past `segment` for the most ordinary message (modbus-plain-polls.ts); the core asks
+   * for it once, and tries it first.
+   */
+  createTakePlainPoll?(flows: FlowTable, context: SegmentContext): TakePlainPoll;
   /** Bytes of `segment` that lie in `bytes` stay where they are until `endBlock`. */
   beginBlock?(bytes: Uint8Array): void;
   endBlock?(): void;

@@ -233,12 +233,12 @@ export class TcpStreams {
   ): boolean {
     if (this.#isRepeatedSyn(direction, sequence)) return false;
     const peer = direction ^ 1;
+    // Without an acknowledgment both have opened at once (RFC 9293 section 3.5): the first asks.
     const isAnswer =
-      hasAcknowledgment &&
       this.#isSynSeen[direction] === 0 &&
       this.sequences.isUnknown(direction) &&
       this.#isSynSeen[peer] !== 0 &&
-      this.#isFirstAcknowledgment(peer, acknowledgment);
+      (!hasAcknowledgment || this.#isFirstAcknowledgment(peer, acknowledgment));
     if (!isAnswer) this.#restart(direction);
     this.#isSynSeen[direction] = 1;
     this.#initial[direction] = sequence;

@@ -47,7 +47,7 @@ export function decode(frames: readonly FrameFields[], options: Partial<DecoderO
 /** A client's segment, and a server's. */
 export function c(
   sequence: number,
-  payload = '',
+  payload: string | Uint8Array = '',
   acknowledgment = 0,
   more: Partial<FrameFields> = {},
 ) {
@@ -55,7 +55,7 @@ export function c(
 }
 export function s(
   sequence: number,
-  payload = '',
+  payload: string | Uint8Array = '',
   acknowledgment = 0,
   more: Partial<FrameFields> = {},
 ) {

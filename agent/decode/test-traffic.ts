@@ -17,6 +17,7 @@ import {
   FRAME_WORDS,
   type FrameBlock,
   LINKTYPE_ETHERNET,
+  LINKTYPE_IPV4,
 } from '../../protocols/frame-block.ts';
 import {
   RECOGNIZED_MORE,
@@ -64,6 +65,7 @@ export interface FrameFields {
 }
 
 const START_US = 1_790_000_000_000_000;
+const ETHERNET_BYTES = 14;
 const BYTES_OF_MINIMUM_FRAME = 60;
 
 /** One block with these frames, a microsecond apart unless they say when. */
@@ -99,6 +101,17 @@ export function blockOf(frames: readonly FrameFields[], historyAddress = -1): Fr
     monotonicMs: -1,
     historyAddress,
   };
+}
+
+/** The same frames from their IP header on, where no short way takes them. */
+export function fromIpHeader(block: FrameBlock): FrameBlock {
+  const index = Uint32Array.from(block.index);
+  for (let word = 0; word < index.length; word += FRAME_WORDS) {
+    index[word + FRAME_OFFSET] += ETHERNET_BYTES;
+    index[word + FRAME_CAPTURED_BYTES] -= ETHERNET_BYTES;
+    index[word + FRAME_ORIGINAL_BYTES] -= ETHERNET_BYTES;
+  }
+  return { ...block, index, linkType: LINKTYPE_IPV4 };
 }
 
 function buildFrame(fields: FrameFields): Uint8Array {

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { testNeeding } from '../../hil-tests/needs.ts';
+import { freePort } from '../../hil-tests/tls-broker.ts';
 import type { Digest } from '../../protocols/decoded.ts';
 import { tlsRecordFields } from '../../protocols/tls/record-fields.ts';
 import type { TlsConnection } from '../../protocols/tls/tls-connection.ts';
@@ -71,7 +72,7 @@ function makeCertificate(name: string, extension?: string): void {
   const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   args.push('-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.pem`, '-days', '2');
   if (extension !== undefined) args.push('-addext', extension);
-  execFileSync('openssl', args, { cwd: folder, stdio: 'ignore', timeout: 10_000 });
+  execFileSync('openssl', args, { cwd: folder, stdio: 'ignore', timeout: 60_000 });
 }
 
 interface Chunk {
@@ -192,16 +193,6 @@ function framesOf(chunks: readonly Chunk[], segmentBytes: number): FrameFields[]
     }
   }
   return frames;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const port = portOf(probe);
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
 
 /** By the kernel's list: a try to connect would be the one connection that is accepted. */

@@ -7,7 +7,11 @@ import type {
 } from '../../protocols/decode-sink.ts';
 import type { FlowFacts } from '../../protocols/flow.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
-import type { OpcuaTransaction, OpcuaTransportMessage } from '../../protocols/opcua/transaction.ts';
+import type {
+  OpcuaNetworkMessage,
+  OpcuaTransaction,
+  OpcuaTransportMessage,
+} from '../../protocols/opcua/transaction.ts';
 import type { TlsConnection } from '../../protocols/tls/tls-connection.ts';
 
 export class FanOutSink implements DecodeSink {
@@ -32,6 +36,11 @@ export class FanOutSink implements DecodeSink {
   opcuaTransportMessage(message: OpcuaTransportMessage): void {
     this.#first.opcuaTransportMessage(message);
     this.#second.opcuaTransportMessage(message);
+  }
+
+  opcuaNetworkMessage(message: OpcuaNetworkMessage): void {
+    this.#first.opcuaNetworkMessage?.(message);
+    this.#second.opcuaNetworkMessage?.(message);
   }
 
   malformed(message: MalformedMessage): void {

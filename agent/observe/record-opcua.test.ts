@@ -146,3 +146,22 @@ test('a certificate that two hosts show names both', () => {
   const names = namesOf(lines[0]).filter((name) => name.startsWith('certificate'));
   assert.deepEqual(names, ['certificateUnparseable'], 'three bytes are no certificate');
 });
+
+test('a service that is in no table: its header by who sent it, and the rest unread', () => {
+  const bytes = (...list: number[]) => Uint8Array.from(list);
+  const time = bytes(0, 0x80, 0x3e, 0xd5, 0xde, 0xb1, 0x9d, 1);
+  const typeId = bytes(1, 2, 0x89, 0x13);
+  const noHeader = bytes(0, 0, 0);
+  const token = bytes(0, 0);
+  const asked = uaBytes(typeId, token, time, int32(7), int32(0), int32(-1), int32(500), noHeader);
+  const answered = uaBytes(typeId, time, int32(7), int32(0), 0, int32(0), noHeader, bytes(1, 2));
+  const [record] = recordsOf([
+    madeOpcua('unknown', { flow, request: madeSide(asked, 0), response: madeSide(answered, 0) }),
+  ]);
+  assert.partialDeepStrictEqual(record, {
+    service: 'unknown',
+    request: { requestHeader: { requestHandle: 7, timeoutHintMs: 500 } },
+    response: { responseHeader: { requestHandle: 7, serviceResult: { name: 'Good' } } },
+    decode: { status: 'ok' },
+  });
+});

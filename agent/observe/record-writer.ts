@@ -10,9 +10,14 @@ import { base64At } from '../../protocols/modbus/pdu-bytes.ts';
 import { modbusRecordFields } from '../../protocols/modbus/record.ts';
 import type { RegisterMap } from '../../protocols/modbus/register-map.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
+import { networkMessageFields } from '../../protocols/opcua/pubsub/record.ts';
 import { opcuaTransactionFields, opcuaTransportFields } from '../../protocols/opcua/record.ts';
 import { OpcuaRecordMemory } from '../../protocols/opcua/record-memory.ts';
-import type { OpcuaTransaction, OpcuaTransportMessage } from '../../protocols/opcua/transaction.ts';
+import type {
+  OpcuaNetworkMessage,
+  OpcuaTransaction,
+  OpcuaTransportMessage,
+} from '../../protocols/opcua/transaction.ts';
 import { tlsRecordFields } from '../../protocols/tls/record-fields.ts';
 import type { TlsConnection } from '../../protocols/tls/tls-connection.ts';
 import { escapeJson } from '../platform/wire-text.ts';
@@ -20,6 +25,7 @@ import { isOrdinaryRecord, putModbusRecord } from './modbus-record-line.ts';
 import { RecordBytes } from './record-bytes.ts';
 import { putEnvelope, RecordTimes } from './record-envelope.ts';
 import { type FlowText, flowText, ttlsCountOf } from './record-flow-text.ts';
+import { networkMessageLine } from './record-network-message.ts';
 import { RecordNumbers } from './record-numbers.ts';
 import {
   confidenceOf,
@@ -156,6 +162,14 @@ export class RecordWriter implements DecodeSink {
         decode,
       },
     );
+  }
+
+  opcuaNetworkMessage(message: OpcuaNetworkMessage): void {
+    const { interfaces, digest } = this.#options;
+    const fields = networkMessageFields(message, digest);
+    const interfaceName = interfaces[message.interfaceIndex]?.name;
+    const recordId = this.#numbers.next();
+    this.#out.line(networkMessageLine(message, fields, recordId, interfaceName));
   }
 
   malformed(message: MalformedMessage): void {

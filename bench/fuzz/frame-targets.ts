@@ -14,6 +14,7 @@ import {
 } from '../../protocols/frame-block.ts';
 import { explainFrame } from '../../protocols/link/explain-frame.ts';
 import { explainModbus } from '../../protocols/modbus/explain.ts';
+import { encodeRtuFrame } from '../../protocols/modbus/rtu-framer.ts';
 import { explainChunk } from '../../protocols/opcua/explain.ts';
 import { CaptureFileDecoder } from '../../protocols/pcap/capture-file.ts';
 import { certificateFacts } from '../../protocols/x509/certificate-facts.ts';
@@ -51,7 +52,7 @@ function linkState(seeds: FuzzSeeds): FuzzState {
   let number = 0;
   return {
     make: (random) => {
-      const seed = random.pick(seeds.frames);
+      const seed = random.pick(random.below(3) === 0 ? seeds.madeFrames : seeds.frames);
       linkType = seed.linkType;
       const from = random.below(3) === 0 ? 0 : Math.min(14, seed.bytes.length);
       const isChanged = random.below(8) !== 0;
@@ -120,26 +121,37 @@ function explainState(seeds: FuzzSeeds): FuzzState {
   let request: Uint8Array = EMPTY;
   let kind = 0;
   let linkType = 1;
+  let from = 0;
+  let isRequest = false;
+  let isReadable: boolean | undefined = true;
+  let hasBefore = true;
   return {
     make: (random) => {
       kind = random.below(3);
       const [ask, answer] = random.pick(seeds.modbus);
       request = ask;
-      const frame = random.pick(seeds.frames);
+      const frame = random.pick(random.below(2) === 0 ? seeds.madeFrames : seeds.frames);
       linkType = frame.linkType;
-      const seed = [frame.bytes, random.pick(seeds.opcua), mbapOf(answer)][kind];
+      isRequest = random.below(2) === 0;
+      isReadable = random.pick([true, true, false, undefined]);
+      hasBefore = random.below(4) !== 0;
+      const pdu = isRequest ? ask : answer;
+      const adu = random.below(4) === 0 ? encodeRtuFrame(1, pdu) : mbapOf(pdu);
+      const seed = [frame.bytes, random.pick(seeds.opcua), adu][kind];
+      from = random.below(4) === 0 ? random.below(seed.length) : 0;
       bytes = mutate(seed, kind === 0 ? 0 : Math.min(8, seed.length), random, request);
     },
     run: () => {
       if (kind === 0) return explainFrame(bytes, linkType).length > 1;
-      const part = { bytes, from: 0, to: bytes.length, frameOffset: 54, digest: DIGEST };
+      const place = { from: Math.min(from, bytes.length), to: bytes.length, frameOffset: 54 };
+      const part = { bytes, ...place, digest: DIGEST };
       if (kind === 1) {
         const chunk = { knownBytes: bytes.length, chunkBytes: bytes.length, signatureBytes: 0 };
-        const body = { bodyBefore: EMPTY, isReadable: true };
+        const body = { bodyBefore: hasBefore ? EMPTY : undefined, isReadable };
         return explainChunk({ ...part, ...chunk, ...body }).children !== undefined;
       }
       const asked = { bytes: request, offset: 0, length: request.length };
-      const side = { aduBytes: bytes.length, isRequest: false, request: asked };
+      const side = { aduBytes: bytes.length, isRequest, request: asked };
       return explainModbus({ ...part, ...side }).children !== undefined;
     },
   };

@@ -7,6 +7,7 @@ import { RecordWriter } from '../../agent/observe/record-writer.ts';
 import type { DecodeSink } from '../../protocols/decode-sink.ts';
 import type { Digest } from '../../protocols/decoded.ts';
 import { modbusRecordFields } from '../../protocols/modbus/record.ts';
+import { DATA_TYPES, RegisterMap, wordsOf } from '../../protocols/modbus/register-map.ts';
 import { opcuaTransactionFields, opcuaTransportFields } from '../../protocols/opcua/record.ts';
 import { OpcuaRecordMemory } from '../../protocols/opcua/record-memory.ts';
 import { isSecretBearing, secretSpans } from '../../protocols/opcua/secret-spans.ts';
@@ -14,19 +15,30 @@ import { tlsRecordFields } from '../../protocols/tls/record-fields.ts';
 
 export const DIGEST: Digest = { pseudonym: () => 'p', sha256: () => 's' };
 
+const options = { interfaces: [], digest: DIGEST, sha1Base64: () => '', write: () => {} };
 /** Writes ordinary Modbus the fast way, into nothing. */
-const writer = new RecordWriter({
-  interfaces: [],
-  digest: DIGEST,
-  sha1Base64: () => '',
-  write: () => {},
-});
+const writer = new RecordWriter(options);
+/** A value of each type on the registers that the seeds ask for, and on those behind. */
+const registerMap = new RegisterMap(
+  DATA_TYPES.map((dataType, type) => ({
+    unitId: 1,
+    object: type === 0 ? ('inputRegister' as const) : ('holdingRegister' as const),
+    address: type === 0 ? 8 : 0x69 + type,
+    name: dataType,
+    dataType,
+    wordOrder: type % 2 === 0 ? ('highFirst' as const) : ('lowFirst' as const),
+    scale: type % 3 === 0 ? 0.1 : 1,
+    words: dataType === 'string' ? 2 : wordsOf(dataType),
+  })),
+);
+const mappedWriter = new RecordWriter({ ...options, registerMap });
 const memory = new OpcuaRecordMemory();
 
 export const RECORDING_SINK: DecodeSink = {
   modbusTransaction: (transaction) => {
     modbusRecordFields(transaction, { digest: DIGEST });
     if (isOrdinaryRecord(transaction)) writer.modbusTransaction(transaction);
+    mappedWriter.modbusTransaction(transaction);
   },
   opcuaTransaction: (transaction) => {
     opcuaTransactionFields(transaction, DIGEST, memory);
@@ -36,6 +48,7 @@ export const RECORDING_SINK: DecodeSink = {
   opcuaTransportMessage: (message) => {
     opcuaTransportFields(message, DIGEST);
   },
+  opcuaNetworkMessage: (message) => writer.opcuaNetworkMessage(message),
   malformed: () => {},
   notModbusOnModbusPort: (message) => writer.notModbusOnModbusPort(message),
   tlsConnection: (connection) => {

@@ -12,7 +12,9 @@ import { WRAPPINGS } from '../../protocols/link/made-wrappings.ts';
 import { encodePcapHeader, encodePcapRecord } from '../../protocols/pcap/pcap-write.ts';
 import * as certificates from '../../protocols/x509/made-certificates.ts';
 import { holdFrames } from '../held-frames.ts';
+import { MADE_FILES, OTHER_FRAMES } from './frame-seeds.ts';
 import { MODBUS_PDUS } from './modbus-seeds.ts';
+import { OTHER_CHUNKS } from './opcua-seeds.ts';
 
 export interface FrameSeed {
   readonly bytes: Uint8Array;
@@ -24,6 +26,8 @@ export interface FuzzSeeds {
   readonly modbus: readonly (readonly [Uint8Array, Uint8Array])[];
   /** Whole chunks. */
   readonly opcua: readonly Uint8Array[];
+  /** Few, and each a wrapping of its own: taken more often than the others. */
+  readonly madeFrames: readonly FrameSeed[];
   readonly frames: readonly FrameSeed[];
   readonly files: readonly Uint8Array[];
   readonly certificates: readonly Uint8Array[];
@@ -38,15 +42,18 @@ const OPCUA_HEADER_BYTES = 8;
 
 export function readSeeds(): FuzzSeeds {
   const corpus = corpusFolder === undefined ? undefined : readCorpus(corpusFolder);
-  const frames = [...madeFrames(), ...(corpus?.frames ?? [])];
+  const made = [...madeFrames(), ...OTHER_FRAMES];
+  const frames = [...made, ...(corpus?.frames ?? [])];
   return {
     modbus: MODBUS_PDUS.map(([request, response]) => [hex(request), hex(response)]),
     opcua: [
       ...conversation.flatMap(({ bytes }) => chunksOf(Uint8Array.from(bytes))),
+      ...OTHER_CHUNKS,
       ...(corpus?.opcua ?? []),
     ],
+    madeFrames: made,
     frames,
-    files: [madeFile(frames.slice(0, 4)), ...(corpus?.files ?? [])],
+    files: [madeFile(frames.slice(0, 4)), ...MADE_FILES, ...(corpus?.files ?? [])],
     certificates: Object.values(certificates)
       .filter((value) => typeof value === 'string')
       .map((text) => new Uint8Array(Buffer.from(text, 'base64'))),

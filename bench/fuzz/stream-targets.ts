@@ -2,15 +2,18 @@
 import { createDecodeCounters } from '../../agent/decode/decode-counters.ts';
 import { ModbusCarriers } from '../../agent/decode/modbus-carriers.ts';
 import { OpcuaAnalyzer } from '../../agent/decode/opcua-analyzer.ts';
+import { CLEAR_CHANNEL } from '../../agent/decode/opcua-made-traffic.ts';
 import type { SegmentContext, StreamAnalyzer } from '../../agent/decode/stream-analyzer.ts';
 import { encodeAsciiFrame } from '../../protocols/modbus/ascii.ts';
 import { encodeRtuFrame } from '../../protocols/modbus/rtu-framer.ts';
 import { SERVICE_TABLE } from '../../protocols/opcua/service-table.ts';
 import { madeContext } from '../opcua-context.ts';
+import { framed } from '../opcua-traffic.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { FuzzState, FuzzTarget } from './fuzz-target.ts';
 import { mutate } from './mutate.ts';
 import { RECORDING_SINK } from './null-sink.ts';
+import { OPCUA_EXCHANGES } from './opcua-seeds.ts';
 import type { FuzzSeeds } from './seeds.ts';
 
 const FLOWS_MAX = 8;
@@ -117,7 +120,35 @@ function modbusParts(seeds: FuzzSeeds, random: SeededRandom): Part[] {
     : parts.flatMap((part) => split(part, random));
 }
 
+/** An open channel, then requests and their responses; now and then one stands in two chunks. */
+function opcuaExchanges(random: SeededRandom): Part[] {
+  const parts: Part[] = CLEAR_CHANNEL.map(({ from, bytes }) => {
+    return { fromClient: from === 0, bytes: Uint8Array.from(bytes) };
+  });
+  const [first, second] = [random.pick(OPCUA_EXCHANGES), random.pick(OPCUA_EXCHANGES)];
+  for (const [index, [request, response]] of [first, second].entries()) {
+    const requestId = random.below(8) === 0 ? 2 : index + 2;
+    for (const [body, fromClient] of [
+      [request, true],
+      [response, false],
+    ] as const) {
+      if (random.below(12) === 0) continue;
+      const other = fromClient ? response : request;
+      const changed = random.below(2) === 0 ? body : mutate(body, 4, random, other);
+      const at = random.below(6) === 0 ? random.below(changed.length + 1) : 0;
+      if (at > 0) parts.push(chunkOf('C', requestId, changed.subarray(0, at), fromClient));
+      parts.push(chunkOf('F', requestId, changed.subarray(at), fromClient));
+    }
+  }
+  return parts;
+}
+
+function chunkOf(type: string, requestId: number, body: Uint8Array, fromClient: boolean): Part {
+  return { fromClient, bytes: framed(`MSG${type}`, [7, 1, requestId, requestId], body) };
+}
+
 function opcuaParts(seeds: FuzzSeeds, random: SeededRandom): Part[] {
+  if (random.below(2) === 0) return opcuaExchanges(random);
   const parts: Part[] = [];
   for (let count = random.below(CHUNKS_PER_INPUT_MAX); count >= 0; count -= 1) {
     const seed = random.pick(seeds.opcua);

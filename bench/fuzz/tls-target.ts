@@ -4,6 +4,7 @@
  */
 import { TlsAnalyzer } from '../../agent/decode/tls-analyzer.ts';
 import type { DecodeSink } from '../../protocols/decode-sink.ts';
+import type { TlsConnection } from '../../protocols/tls/tls-connection.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
 import { mutate } from './mutate.ts';
@@ -31,8 +32,9 @@ export function tlsTarget(seeds: FuzzSeeds): FuzzTarget {
     begin: () => {
       let connectionsCount = 0;
       const sink: DecodeSink = Object.assign(Object.create(RECORDING_SINK), {
-        tlsConnection: () => {
+        tlsConnection: (connection: TlsConnection) => {
           connectionsCount++;
+          RECORDING_SINK.tlsConnection?.(connection);
         },
       });
       const analyzer = new TlsAnalyzer(sink);

@@ -40,8 +40,11 @@ const EXTENSION_BYTES_MIN = 8;
 const FRAGMENT_OFFSET = 2;
 /** Offset and more-fragments bit; without any of them the "fragment" is the whole packet. */
 const FRAGMENT_MASK = 0xfff9;
-/** RFC 8200 4.1 recommends each header once: seven kinds, destination options twice. */
-const EXTENSIONS_MAX = 8;
+/**
+ * RFC 8200 4.1 recommends each header once, and RFC 8504 5.3 lets a host refuse more than eight;
+ * not every host does, and nobody shall hide behind a long chain.
+ */
+const EXTENSIONS_MAX = 64;
 
 /** Reads the header at `offset`; `end` is the end of the captured bytes. */
 export function readIpv6(

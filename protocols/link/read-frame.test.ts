@@ -58,6 +58,7 @@ const cases = [
   { name: 'IPv6 fragment',                               link: ETHERNET, wire: `${MACS} 86dd ${V6('001c', '2c')} 0600000100000001 ${TCP}`, kind: FRAME_FRAGMENT },
   { name: 'IPv6 extension over the end',                 link: ETHERNET, wire: `${MACS} 86dd ${V6('0004', '00')} 0600 0000`, kind: FRAME_MALFORMED },
   { name: 'IPv6 extensions without end',                 link: ETHERNET, wire: `${MACS} 86dd ${V6('0050', '3c')} ${'3c00000000000000'.repeat(10)}`, kind: FRAME_MALFORMED },
+  { name: 'IPv6, forty headers before TCP',              link: ETHERNET, wire: `${MACS} 86dd ${V6('0154', '3c')} ${'3c00000000000000'.repeat(39)} 0600000000000000 ${TCP}`, kind: FRAME_TCP, transport: 374, payload: 394, end: 394 },
   { name: 'IPv6 with ESP',                               link: ETHERNET, wire: `${MACS} 86dd ${V6('0010', '32')} ${'00'.repeat(16)}`, kind: FRAME_OTHER },
   { name: 'IPv6, version 4 inside',                      link: ETHERNET, wire: `${MACS} 86dd 40${V6('0014', '06').slice(2)} ${TCP}`, kind: FRAME_MALFORMED },
   { name: 'IPv4 UDP',                                    link: ETHERNET, wire: `${MACS} 0800 ${V4('001e', '11')} 9c40 01f6 000a 0000 aabb`, kind: FRAME_UDP, transport: 34, end: 44 },

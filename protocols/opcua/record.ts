@@ -15,7 +15,7 @@ import { certificateAnomalies, messageAnomalies, pairingAnomalies } from './reco
 import type { OpcuaRecordMemory } from './record-memory.ts';
 import { POLICY_NONE, securityPolicy } from './security-policy.ts';
 import { decodeServiceBody, type ServiceBody } from './service-body.ts';
-import { ENCRYPTED_SERVICE } from './service-table.ts';
+import { ENCRYPTED_SERVICE, UNKNOWN_SERVICE } from './service-table.ts';
 import { asymmetricSecurityHeader } from './services/secure-channel.ts';
 import type { DataChange } from './services/subscription.ts';
 import type {
@@ -34,6 +34,7 @@ import {
   TOKEN_ID,
   uint32,
 } from './transport.ts';
+import { unknownServiceHeader } from './unknown-service.ts';
 
 export interface DecodeVerdict {
   readonly status: 'ok' | 'partial' | 'malformed' | 'unmatchedRequest' | 'unmatchedResponse';
@@ -62,8 +63,8 @@ export function opcuaTransactionFields(
   memory?: OpcuaRecordMemory,
 ): OpcuaRecordFields {
   const { request, response, flow, service } = transaction;
-  const requestBody = bodyOf(request, digest);
-  const responseBody = bodyOf(response, digest);
+  const requestBody = bodyOf(request, true, digest);
+  const responseBody = bodyOf(response, false, digest);
   const isOpen = request.messageType === 'OPN' || response.messageType === 'OPN';
   const isEncrypted = transaction.service === ENCRYPTED_SERVICE;
   const asked = request.present ? sideFields(transaction, request, requestBody, digest) : undefined;
@@ -182,9 +183,11 @@ function channelFields(
   return { tokenId, service, ...(typeId !== 0 && { requestTypeId: typeId }), request };
 }
 
-function bodyOf(side: OpcuaSide, digest: Digest): ServiceBody | undefined {
+function bodyOf(side: OpcuaSide, isRequest: boolean, digest: Digest): ServiceBody | undefined {
   if (!side.present || side.body.length === 0) return undefined;
-  return decodeServiceBody(side.body, side.truncated, digest);
+  const body = decodeServiceBody(side.body, side.truncated, digest);
+  if (body.service !== UNKNOWN_SERVICE) return body;
+  return { ...body, ...unknownServiceHeader(side.body, isRequest, digest) };
 }
 
 /** URIs of the namespace indexes in this record, as far as the server's NamespaceArray was read. */

@@ -91,7 +91,8 @@ export function looksLikeServiceBody(bytes: Uint8Array, offset: number, end: num
     : looksLikeResponseHeader(bytes, at, end);
 }
 
-function looksLikeRequestHeader(bytes: Uint8Array, offset: number, end: number): boolean {
+/** Could a RequestHeader stand from `offset` on? */
+export function looksLikeRequestHeader(bytes: Uint8Array, offset: number, end: number): boolean {
   if (end - offset < 2 || bytes[offset] >= IDENTIFIER_BYTES.length) return false;
   let at = offset + 1;
   const identifierBytes = IDENTIFIER_BYTES[bytes[offset]];
@@ -109,7 +110,8 @@ function looksLikeRequestHeader(bytes: Uint8Array, offset: number, end: number):
   return auditEntryIdBytes >= -1 && auditEntryIdBytes <= AUDIT_ENTRY_ID_BYTES_MAX;
 }
 
-function looksLikeResponseHeader(bytes: Uint8Array, at: number, end: number): boolean {
+/** Could a ResponseHeader stand from `at` on? */
+export function looksLikeResponseHeader(bytes: Uint8Array, at: number, end: number): boolean {
   if (end - at < RESPONSE_LOOK_BYTES) return false;
   if (uint32At(bytes, at + 4) > TIMESTAMP_HIGH_MAX) return false;
   const isReserved = uint32At(bytes, at + SERVICE_RESULT) >>> 30 === 3;

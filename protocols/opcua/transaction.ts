@@ -4,7 +4,7 @@
  * bodies are decoded on demand by protocols/opcua, so that traffic nobody asks about stays cheap.
  */
 import type { Anomaly, ByteSpan } from '../decoded.ts';
-import type { FlowFacts } from '../flow.ts';
+import type { Endpoint, FlowFacts } from '../flow.ts';
 
 export type MessageType = 'HEL' | 'ACK' | 'ERR' | 'RHE' | 'OPN' | 'MSG' | 'CLO';
 export type SecurityMode = 'None' | 'Sign' | 'SignAndEncrypt';
@@ -91,4 +91,27 @@ export interface OpcuaTransportMessage {
   readonly frameAddress: number;
   readonly frameBytes: number;
   readonly anomalies: readonly Anomaly[];
+}
+
+/**
+ * A NetworkMessage of PubSub (OPC 10000-14), which has publishers and listeners instead of clients
+ * and servers, and no flow: each stands alone.
+ */
+export interface OpcuaNetworkMessage {
+  readonly transport: 'udp4840' | 'ethernet0xB62C';
+  readonly interfaceIndex: number;
+  readonly timeUs: number;
+  /** Absent on Ethernet, which has no addresses of IP. */
+  readonly publisher?: Endpoint;
+  /** Mostly a multicast group. */
+  readonly receiver?: Endpoint;
+  /** `aa:bb:cc:dd:ee:ff`; absent where the link type has none. */
+  readonly publisherMacAddress?: string;
+  readonly receiverMacAddress?: string;
+  readonly vlanIds: readonly number[];
+  /** From its first byte; on Ethernet the padding of a short frame stands behind it. */
+  readonly message: ByteSpan;
+  readonly frameNumber: number;
+  readonly frameAddress: number;
+  readonly frameBytes: number;
 }

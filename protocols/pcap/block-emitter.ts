@@ -4,8 +4,8 @@
  */
 import { FRAME_WORDS, type FrameBlock, type FrameBlockSink } from '../frame-block.ts';
 
-/** Frames of one block. 1,024 index entries are 32 KiB, which stay in the processor's L1 or L2. */
-export const BLOCK_FRAMES_MAX = 1024;
+/** Frames of one block: what is done once a block is too seldom then to be seen in a profile. */
+export const BLOCK_FRAMES_MAX = 4096;
 
 /** Keeps a copy of every block for evidence (agent/capture/frame-history.ts). */
 export interface BlockHistory {
