@@ -4,14 +4,14 @@
  */
 import { lookup } from 'node:dns/promises';
 import { dirname } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { bufferChildWords } from '../buffer/child-process.ts';
 import { SiteBuffer } from '../buffer/site-buffer.ts';
 import type { IntervalReport, Observation } from '../protocols/interval-report.ts';
-import type { RegisterMapEntry } from '../protocols/modbus/register-map.ts';
 import { noteActions } from './asset-notes.ts';
 import { bufferStatus } from './buffer-status.ts';
 import { CaptureHost } from './capture-host.ts';
-import { type Config, serialLineName } from './config.ts';
+import type { Config } from './config.ts';
 import { agentMetrics } from './diagnostics/agent-metrics.ts';
 import type { AgentStatus, UplinkStatus } from './diagnostics/agent-status.ts';
 import type { ControlAction } from './diagnostics/control-actions.ts';
@@ -23,8 +23,9 @@ import type { Log } from './platform/log.ts';
 import { metricsText } from './platform/metrics.ts';
 import type { OperatorFault } from './platform/operator-fault.ts';
 import type { Random } from './platform/random.ts';
+import { serialLineName } from './platform/serial-line-name.ts';
 import type { Part } from './platform/supervisor.ts';
-import { probedFacts } from './probed-facts.ts';
+import type { SiteSettings } from './read-settings.ts';
 import { reportOfOurs, siteActions } from './site-actions.ts';
 import { openAlarms, type SiteAlarms } from './site-alarms.ts';
 import { openSiteKey } from './site-key.ts';
@@ -46,9 +47,12 @@ export interface AgentSurroundings {
   readonly log: Log;
   /** A part has worked just now; the service manager's watchdog is fed by it. */
   readonly progress?: (part: Part) => void;
+  /** A capture worker that was started before the settings were known; else one is started. */
+  readonly captureThread?: Worker;
 }
 
 export class Agent {
+  readonly #settings: SiteSettings;
   readonly #config: Config;
   readonly #around: AgentSurroundings;
   readonly #startedAtMs: number;
@@ -66,7 +70,9 @@ export class Agent {
   #agentId: string | undefined;
   #bufferFault: string | undefined;
 
-  private constructor(config: Config, around: AgentSurroundings) {
+  private constructor(settings: SiteSettings, around: AgentSurroundings) {
+    const { config } = settings;
+    this.#settings = settings;
     this.#config = config;
     this.#around = around;
     this.#startedAtMs = around.clock.monotonicMs();
@@ -94,8 +100,8 @@ export class Agent {
   }
 
   /** Throws OperatorFault for what an operator has to mend before the agent can work. */
-  static async start(config: Config, around: AgentSurroundings): Promise<Agent> {
-    const agent = new Agent(config, around);
+  static async start(settings: SiteSettings, around: AgentSurroundings): Promise<Agent> {
+    const agent = new Agent(settings, around);
     try {
       await agent.#start();
       return agent;
@@ -152,10 +158,7 @@ export class Agent {
       deliver: (topic, bytes) => this.#uplink?.deliver(topic, bytes),
       sector: this.#config.site.sector,
       record: (observation) => this.#recordOwn(observation),
-      learn: (learned) => {
-        const timeUs = Math.round(this.#around.clock.wallMs() * 1000);
-        this.#capture?.desk.learn(probedFacts(learned, timeUs));
-      },
+      learn: (learned) => void this.#learn(learned),
     });
     const notes = noteActions(this.#buffer, this.#around.clock);
     return new Map([...site, ...uplinkActions(() => this.#uplink), ...notes]);
@@ -170,6 +173,13 @@ export class Agent {
     this.#live.tell(report);
   }
 
+  /** Loaded when a probe has learned something: it knows what the worker knows, 5 MB of it. */
+  async #learn(learned: unknown): Promise<void> {
+    const timeUs = Math.round(this.#around.clock.wallMs() * 1000);
+    const { probedFacts } = await import('./probed-facts.ts');
+    this.#capture?.desk.learn(probedFacts(learned, timeUs));
+  }
+
   async #start(): Promise<void> {
     const { diagnostics, uplink } = this.#config;
     await this.#control.listen(diagnostics.socket);
@@ -178,7 +188,7 @@ export class Agent {
       this.#around.log.warn({ event: 'pageMissing' }, 'the page is not in this version');
     }
     this.#alarms = await openAlarms(diagnostics.syslog, this.#around.clock);
-    const settings = await workerSettings(this.#config, this.#siteKey, this.#around.clock);
+    const settings = await workerSettings(this.#settings, this.#siteKey, this.#around.clock);
     const sink = {
       report: (report: IntervalReport) => this.#report(report),
       interfaceState: (notice: InterfaceNotice) => this.#interfaceState(notice),
@@ -186,7 +196,9 @@ export class Agent {
         this.#buffer.state((state) => state.page(afterId, rowsMax)) ?? NO_STATE,
       restarting: () => this.#around.progress?.('capture'),
     };
-    this.#capture = new CaptureHost(settings, sink, this.#around.clock, this.#around.log);
+    const { clock, log, captureThread } = this.#around;
+    const thread = captureThread && { started: captureThread };
+    this.#capture = new CaptureHost(settings, sink, clock, log, thread);
     // The plant doesn't wait: the worker loads while this thread loads MQTT. Its first report comes
     // a second later, when the uplink is long there.
     const capturing = this.#capture.start();
@@ -289,7 +301,7 @@ function factsOf(fault: OperatorFault): { code: string; problem: string; remedy:
 }
 
 async function workerSettings(
-  config: Config,
+  { config, registerPoints }: SiteSettings,
   siteKey: Uint8Array,
   clock: Clock,
 ): Promise<WorkerSettings> {
@@ -306,18 +318,10 @@ async function workerSettings(
     evidenceBytes: capture.evidenceMiB * MIB,
     modbusPorts: decode.modbusPorts,
     opcuaPorts: decode.opcuaPorts,
-    ...(decode.registerMaps.length > 0 && {
-      registerPoints: await registerPoints(decode.registerMaps),
-    }),
+    ...(decode.registerMaps.length > 0 && { registerPoints }),
     exclude: await ownTraffic(config, clock),
     siteKey,
   };
-}
-
-/** Read only where somebody has a map. */
-async function registerPoints(paths: readonly string[]): Promise<RegisterMapEntry[]> {
-  const { loadRegisterMapEntries } = await import('./register-map.ts');
-  return loadRegisterMapEntries(paths);
 }
 
 /**

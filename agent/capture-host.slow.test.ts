@@ -48,7 +48,7 @@ function bench(...lives: readonly FakeLife[]): Bench {
     interfaceState: () => {},
   };
   return {
-    host: new CaptureHost(settings, sink, clock, silentLog, FAKE_WORKER),
+    host: new CaptureHost(settings, sink, clock, silentLog, { url: FAKE_WORKER }),
     clock,
     reports,
     starts: () => Atomics.load(shared, SHARED_STARTS),

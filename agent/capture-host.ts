@@ -22,6 +22,32 @@ const STOP_MS = 1000;
 const WORKER_YOUNG_MB = 4;
 const WORKER_OLD_MB = 64;
 const CAPTURE_WORKER = new URL('./capture-worker.ts', import.meta.url);
+/** `Worker.threadId` of a thread that has ended. */
+const ENDED_THREAD = -1;
+
+/** Which worker; the program's own, started when it is needed, unless given. */
+export interface CaptureThread {
+  /** Another worker that speaks the same channel; for tests. */
+  readonly url?: URL;
+  /** Of `startCaptureThread`, without its settings yet. */
+  readonly started?: Worker;
+}
+
+/**
+ * Starts a worker that loads its code and then waits for its settings: `run` starts it first of
+ * all, so that it loads while the configuration is read and the buffer is opened.
+ */
+export function startCaptureThread(url: URL = CAPTURE_WORKER): Worker {
+  const worker = startWorker(url, {
+    resourceLimits: {
+      maxYoungGenerationSizeMb: WORKER_YOUNG_MB,
+      maxOldGenerationSizeMb: WORKER_OLD_MB,
+    },
+  });
+  // Nobody else may listen yet; who takes over a thread that has ended starts another, and logs.
+  worker.on('error', () => {});
+  return worker;
+}
 
 export interface CaptureHostSink {
   /** Returns once the report is on disk; only then is the credit given back. */
@@ -48,6 +74,8 @@ export class CaptureHost {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #workerUrl: URL;
+  /** Waits for its settings; the first one that is used. */
+  #started: Worker | undefined;
   #worker: Worker | undefined;
   #isStopping = false;
   #isCapturing = false;
@@ -58,19 +86,19 @@ export class CaptureHost {
   #cancelRestart = (): void => {};
   #lastReportArrived = (): void => {};
 
-  /** `workerUrl`: another worker that speaks the same channel; for tests. */
   constructor(
     settings: WorkerSettings,
     sink: CaptureHostSink,
     clock: Clock,
     log: Log,
-    workerUrl: URL = CAPTURE_WORKER,
+    thread: CaptureThread = {},
   ) {
     this.#settings = settings;
     this.#sink = sink;
     this.#clock = clock;
     this.#log = log;
-    this.#workerUrl = workerUrl;
+    this.#workerUrl = thread.url ?? CAPTURE_WORKER;
+    this.#started = thread.started;
     this.desk = new KnowledgeDesk(clock, (message) => this.#send(message));
   }
 
@@ -107,13 +135,7 @@ export class CaptureHost {
   }
 
   #spawn(started: () => void, failed: (fault: Error) => void): void {
-    const worker = startWorker(this.#workerUrl, {
-      workerData: this.#settings,
-      resourceLimits: {
-        maxYoungGenerationSizeMb: WORKER_YOUNG_MB,
-        maxOldGenerationSizeMb: WORKER_OLD_MB,
-      },
-    });
+    const worker = this.#takeThread();
     this.#worker = worker;
     let wasStarted = false;
     worker.on('message', (message: ToMain) => {
@@ -134,6 +156,7 @@ export class CaptureHost {
         'worker died',
       );
     });
+    worker.postMessage({ kind: 'begin', settings: this.#settings } satisfies ToWorker);
     worker.on('exit', () => {
       this.#isCapturing = false;
       this.#worker = undefined;
@@ -148,6 +171,14 @@ export class CaptureHost {
       if (ranMs >= HEALTHY_MS) this.#restartsInARow = 0;
       this.#restartLater();
     });
+  }
+
+  /** The one that was started beforehand, if it still lives; else a new one. */
+  #takeThread(): Worker {
+    const started = this.#started;
+    this.#started = undefined;
+    const hasEnded = started === undefined || started.threadId === ENDED_THREAD;
+    return hasEnded ? startCaptureThread(this.#workerUrl) : started;
   }
 
   #receive(message: Exclude<ToMain, { kind: 'capturing' }>): void {

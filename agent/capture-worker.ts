@@ -3,7 +3,7 @@
  * Once a second it hands the main thread one report, if it has a credit; else it goes on counting.
  */
 import { createHash } from 'node:crypto';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { FrameBlockSink } from '../protocols/frame-block.ts';
 import type { IntervalReport, SourceCoverage, StateRow } from '../protocols/interval-report.ts';
 import type { KnowledgeQuestion } from '../protocols/knowledge-question.ts';
@@ -309,34 +309,41 @@ function post(message: ToMain): void {
   parentPort?.postMessage(message);
 }
 
-// The host starts this file with exactly these settings (capture-host.ts).
-const worker = new CaptureWorker(workerData as WorkerSettings);
+// No top-level await: the built program carries this file as a classic script.
+let worker: CaptureWorker | undefined;
 parentPort?.on('message', (message: ToWorker) => {
   switch (message.kind) {
+    case 'begin':
+      worker = begin(message.settings);
+      break;
     case 'credit':
-      worker.addCredit();
+      worker?.addCredit();
       break;
     case 'stop':
-      worker.stop();
+      worker?.stop();
       break;
     case 'restore':
-      worker.restore(message.rows, message.isLast);
+      worker?.restore(message.rows, message.isLast);
       break;
     case 'probed':
-      worker.learn(message.probed);
+      worker?.learn(message.probed);
       break;
     case 'ask':
-      worker.answer(message.questionNumber, message.question);
+      worker?.answer(message.questionNumber, message.question);
       break;
     default:
       message satisfies never;
   }
 });
-// No top-level await: the built program carries this file as a classic script.
-worker.start().catch((error: unknown) => {
-  if (!(error instanceof OperatorFault)) throw error;
-  const { code, problem, remedy } = error;
-  worker.abandon();
-  post({ kind: 'fault', code, problem, remedy });
-  parentPort?.close();
-});
+
+function begin(settings: WorkerSettings): CaptureWorker {
+  const started = new CaptureWorker(settings);
+  started.start().catch((error: unknown) => {
+    if (!(error instanceof OperatorFault)) throw error;
+    const { code, problem, remedy } = error;
+    started.abandon();
+    post({ kind: 'fault', code, problem, remedy });
+    parentPort?.close();
+  });
+  return started;
+}

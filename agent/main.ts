@@ -16,6 +16,7 @@ if (NPM_SCRIPTS.includes(process.env.npm_lifecycle_event ?? '') && process.env.I
 
 // As start.mjs, and for the same reason.
 setFlagsFromString('--semi-space-growth-factor=1');
+setFlagsFromString('--heap-growing-percent=20');
 const cacheFolder = join(import.meta.dirname, '../node_modules/.cache/fieldtap');
 enableCompileCache(cacheFolder);
 // Workers and child processes read the variable instead.

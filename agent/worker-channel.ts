@@ -70,6 +70,8 @@ export type ToMain =
     };
 
 export type ToWorker =
+  /** Comes first, once. */
+  | { readonly kind: 'begin'; readonly settings: WorkerSettings }
   | { readonly kind: 'credit' }
   | { readonly kind: 'stop' }
   /** State of before the start, in batches; sent once frames are captured. */

@@ -13,6 +13,7 @@ import { Sensor } from '../hil-tests/plant/sensor.ts';
 import { VirtualNetwork } from '../hil-tests/plant/virtual-network.ts';
 import { listenOnly } from '../hil-tests/plant/virtual-switch.ts';
 import { flood } from '../hil-tests/scenarios/flood.ts';
+import { forgetProgramPages } from './fresh-pages.ts';
 import { canCapture } from './idle.ts';
 import { residentBytes } from './measure.ts';
 import { hasProgram } from './replay.ts';
@@ -69,6 +70,7 @@ async function measureAll(
   mkdirSync(folder, { recursive: true });
   const interfaces = [{ name: SENSOR_PORT, role: 'mirror' }] as const;
   const sensor = new Sensor({ host, folder, interfaces });
+  forgetProgramPages();
   const startMs = await sensor.start({ before: limit.words });
   const { pid } = sensor.process;
   limit.take(pid);

@@ -1,11 +1,16 @@
-/** `fieldtap run` as a process of its own, for the sections that look at it while it works. */
+/**
+ * `fieldtap run` as a process of its own, for the sections that look at it while it works: from
+ * sources, or the built program that HIL_BINARY names.
+ */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { fieldtapWords } from '../hil-tests/plant/program.ts';
 import { agentIdOf } from '../protocols/uplink/agent-id.ts';
+import { forgetProgramPages } from './fresh-pages.ts';
 import type { BenchContext } from './section.ts';
 
 const START_MS_MAX = 15_000;
@@ -21,13 +26,11 @@ export interface CaptureCounts {
 }
 
 export class RunningAgent {
-  readonly #context: BenchContext;
   readonly #child: ChildProcess;
   readonly #socket: string;
   #standardError = '';
 
-  private constructor(context: BenchContext, child: ChildProcess, socket: string) {
-    this.#context = context;
+  private constructor(child: ChildProcess, socket: string) {
     this.#child = child;
     this.#socket = socket;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -51,9 +54,10 @@ export class RunningAgent {
     const socket = join(folder, 'control.sock');
     const config = join(folder, 'fieldtap.yaml');
     writeFileSync(config, configOf(interfaceName, role, socket));
-    const [program, ...options] = [...prefix, ...context.fieldtap, 'run', '--config', config];
+    const [program, ...options] = [...prefix, ...fieldtapWords('run', '--config', config)];
+    forgetProgramPages();
     const child = spawn(program, options, { stdio: ['ignore', 'ignore', 'pipe'] });
-    const agent = new RunningAgent(context, child, socket);
+    const agent = new RunningAgent(child, socket);
     for (let waitedMs = 0; waitedMs < START_MS_MAX; waitedMs += LOOK_MS) {
       await setTimeout(LOOK_MS);
       if (child.exitCode !== null) break;
@@ -69,9 +73,8 @@ export class RunningAgent {
 
   /** Undefined while the agent doesn't answer or doesn't capture yet. */
   async counts(): Promise<CaptureCounts | undefined> {
-    const [program, main] = this.#context.fieldtap;
+    const [program, ...words] = fieldtapWords('status', '--json', '--socket', this.#socket);
     try {
-      const words = [main, 'status', '--json', '--socket', this.#socket];
       const { stdout } = await run(program, words);
       return firstInterface(JSON.parse(stdout));
     } catch {

@@ -8,7 +8,7 @@ import { type BuildOptions, build, type Plugin, type StdinOptions } from 'esbuil
 import type { Addon } from './addons.ts';
 import { packageFolder } from './npm-packages.ts';
 import type { Program } from './programs.ts';
-import { type Architecture, ROOT } from './targets.ts';
+import { type Architecture, ROOT, sourceDateEpoch } from './targets.ts';
 
 /** See agent/platform/program-files.ts. */
 const PACKAGED_ROOT = 'file:///fieldtap/';
@@ -81,6 +81,7 @@ function commonOptions(architecture: Architecture, addons: readonly Addon[]): Bu
       __filename: JSON.stringify('/fieldtap/package'),
       __dirname: JSON.stringify('/fieldtap'),
       FIELDTAP_ADDON_SHA256: JSON.stringify(hashes),
+      FIELDTAP_SOURCE_DATE_MS: String(sourceDateEpoch() * 1000),
     },
   };
 }

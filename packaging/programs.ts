@@ -21,6 +21,7 @@ export interface Program {
 const AGENT_FILE_FOLDERS = ['agent/diagnostics/ui'];
 const AGENT_PARTS = [
   'agent/capture-worker.ts',
+  'agent/settings-thread.ts',
   'buffer/child.ts',
   'agent/probe/modbus-sender.ts',
   'agent/probe/opcua-sender.ts',
@@ -47,8 +48,9 @@ export function programOf(name: ProgramName): Program {
 function startText(module: string, call: string): string {
   const [name] = call.split('(');
   return [
-    // Small young spaces, as agent/start.mjs; as an argument the flag comes too early to count.
+    // Small spaces, as agent/start.mjs; as an argument the flag comes too early to count.
     `process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1');`,
+    `process.getBuiltinModule('node:v8').setFlagsFromString('--heap-growing-percent=20');`,
     `import(${quoted(`./${module}`)})`,
     `  .then(({ ${name} }) => ${call})`,
     '  .then((exitCode) => { process.exitCode = exitCode; });',

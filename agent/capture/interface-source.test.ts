@@ -56,7 +56,7 @@ suite('live capture', { concurrency: 4 }, () => {
     assert.deepEqual(frames.map(numberOf), numbers(1, FRAMES_COUNT));
     assert.ok(frames.every(({ hex, evidenceHex }) => hex === evidenceHex));
     assert.ok(frames.every(({ flags, vlan }) => flags === 0 && vlan === 0));
-    assert.ok(frames.every(({ ageMs }) => ageMs > -5 && ageMs < 2000));
+    assert.ok(frames.every(({ ageMs }) => ageMs > -5 && ageMs < 60_000));
     assert.equal(statistics[0].framesSeen, FRAMES_COUNT);
     assert.equal(statistics[0].bytesSeen, FRAMES_COUNT * 60);
     assert.equal(statistics[0].framesDropped, 0);
@@ -184,9 +184,9 @@ suite('live capture', { concurrency: 4 }, () => {
     const place = await placeFor(context);
     const ringBytes = 4 * 128 * 1024;
     const capture = await place.capture([{ ...MIRROR, interfaceName: 'tap0', ringBytes }]);
-    const stalled = capture.order({ kind: 'stall', delayMs: 700 });
+    const endStall = capture.stall();
     await place.send('plc0', 1, FRAMES_COUNT, 1000);
-    await stalled;
+    await endStall();
     const seenOrLost = ({ statistics: [now] }: CaptureRecord): number =>
       now.framesSeen + now.framesDropped;
     const { statistics, frames } = await capture.until(
@@ -203,9 +203,11 @@ suite('live capture', { concurrency: 4 }, () => {
   live('a stall shorter than blocks times timeout loses nothing', async (context) => {
     const place = await placeFor(context);
     const capture = await place.capture([{ ...MIRROR, interfaceName: 'tap0' }]);
-    const stalled = capture.order({ kind: 'stall', delayMs: 600 });
+    const endStall = capture.stall();
     await place.send('plc0', 1, FRAMES_COUNT);
-    await stalled;
+    // The kernel closes the last block meanwhile, and some empty ones.
+    await delay(500);
+    await endStall();
     const { frames, statistics } = await capture.until(has(FRAMES_COUNT));
     assert.deepEqual(frames.map(numberOf), numbers(1, FRAMES_COUNT));
     assert.equal(statistics[0].framesDropped, 0);
@@ -217,15 +219,13 @@ suite('live capture', { concurrency: 4 }, () => {
     const source = { role: 'host', exclude, interfaceName: 'lo' } as const;
     const capture = await place.capture([source], IPV4_ETHERTYPE);
     await place.talk(1883, 1502, 1883);
-    const { frames } = await capture.until(has(8));
+    const { frames } = await capture.until((record) => hasClosed(record.frames));
     assert.deepEqual(new Set(frames.map(wellKnownPort)), new Set([1502]));
     // On the loopback nobody fills checksums in: they must not be judged.
     assert.ok(frames.some(({ flags }) => (flags & frame.FRAME_FLAG_CHECKSUM_NOT_READY) !== 0));
-    // Until the last block of that talk is closed.
-    await delay(150);
     const seen = (await capture.order({ kind: 'exclude', port: 1502 })).frames.length;
     await place.talk(1502, 1883);
-    const later = await capture.until(has(seen + 8));
+    const later = await capture.until((record) => hasClosed(record.frames.slice(seen)));
     assert.deepEqual(new Set(later.frames.slice(seen).map(wellKnownPort)), new Set([1883]));
   });
 
@@ -256,10 +256,10 @@ suite('live capture', { concurrency: 4 }, () => {
       { ...MIRROR, interfaceName: 'tap1' },
     ]);
     // Some 36 blocks wait on each when the stall ends, and a turn is 8.
-    const stalled = capture.order({ kind: 'stall', delayMs: 600 });
+    const endStall = capture.stall();
     await place.send('plc0', 1, FRAMES_COUNT, 1500);
     await place.send('plc1', 1, FRAMES_COUNT, 1500);
-    await stalled;
+    await endStall();
     const { frames } = await capture.until(has(2 * FRAMES_COUNT));
     const order = frames.map(({ interfaceIndex }) => interfaceIndex);
     const turnsCount = order.filter((each, at) => each !== order[at - 1]).length;
@@ -305,4 +305,10 @@ test('an interface that does not exist is a fault that names those that do', () 
 function wellKnownPort({ hex }: RecordedFrame): number {
   const ports = [hex.slice(68, 72), hex.slice(72, 76)].map((text) => Number.parseInt(text, 16));
   return Math.min(...ports);
+}
+
+/** Both sides of a connection have said their FIN (RFC 9293 §3.1), and the last one is answered. */
+function hasClosed(frames: readonly RecordedFrame[]): boolean {
+  const ends = frames.map(({ hex }) => (Number.parseInt(hex.slice(94, 96), 16) & 1) !== 0);
+  return ends.filter((isEnd) => isEnd).length >= 2 && ends.at(-1) === false;
 }

@@ -4,7 +4,7 @@
  * (how many were started) lies in shared memory.
  */
 
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort } from 'node:worker_threads';
 import { type IntervalReport, NO_TRAFFIC } from '../../protocols/interval-report.ts';
 import type { ToMain, ToWorker, WorkerSettings } from '../worker-channel.ts';
 
@@ -36,8 +36,12 @@ export const SHARED_BYTES = 8;
 const REPORTS = 2;
 const LOOK_MS = 2;
 
-// The tests start this file with exactly these settings (capture-host.slow.test.ts).
-if (!isMainThread) live(workerData as FakeSettings);
+if (!isMainThread) {
+  parentPort?.once('message', (message: ToWorker) => {
+    // The tests give the host exactly these settings (capture-host.slow.test.ts).
+    if (message.kind === 'begin') live(message.settings as FakeSettings);
+  });
+}
 
 function live({ lives, shared }: FakeSettings): void {
   const life = lives[Math.min(Atomics.add(shared, SHARED_STARTS, 1), lives.length - 1)];

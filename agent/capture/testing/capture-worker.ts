@@ -47,13 +47,15 @@ export interface CaptureRecord {
 /** Orders to the worker; it answers each with a CaptureRecord, or an error. */
 export type CaptureOrder =
   | { readonly kind: 'read' }
-  /** Blocks the event loop, as a decoder would that is overwhelmed. */
-  | { readonly kind: 'stall'; readonly delayMs: number }
+  /** Blocks the event loop, as a decoder would that is overwhelmed, until the word isn't 0. */
+  | { readonly kind: 'stall'; readonly until: SharedArrayBuffer }
   | { readonly kind: 'exclude'; readonly port: number }
   | { readonly kind: 'throwInSink' }
   | { readonly kind: 'stop' };
 
 const SHOWN_BYTES = 64;
+/** A test that forgets a stall fails, and doesn't hang. */
+const STALL_MS_MAX = 60_000;
 const CLONE_NEWNET = 0x4000_0000;
 const clock = new SystemClock();
 const history = new FrameHistory();
@@ -86,7 +88,7 @@ function obey(order: CaptureOrder): void {
     case 'read':
       break;
     case 'stall':
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, order.delayMs);
+      Atomics.wait(new Int32Array(order.until), 0, 0, STALL_MS_MAX);
       break;
     case 'exclude':
       for (const source of sources) source.exclude([{ port: order.port }]);

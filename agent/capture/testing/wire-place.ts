@@ -21,7 +21,8 @@ export const IPV4_ETHERTYPE = 0x0800;
 
 /** Debian's own: a shim of a version manager costs 0.1 s a call. */
 const PYTHON = '/usr/bin/python3';
-const PATIENCE_MS = 5000;
+/** Generous: a loaded machine takes long to start a sender. */
+const PATIENCE_MS = 60_000;
 const LOOK_INTERVAL_MS = 20;
 
 /** Sends numbered frames: EtherType 0x88b5 behind an optional tag, then the number, 4 bytes. */
@@ -152,7 +153,18 @@ export class CaptureHandle {
     return answer;
   }
 
-  /** Reads until the record is as wished; fails with the last one after five seconds. */
+  /** Stops its thread; what is captured meanwhile waits in the ring until the stall is ended. */
+  stall(): () => Promise<CaptureRecord> {
+    const word = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const stalled = this.order({ kind: 'stall', until: word });
+    return () => {
+      Atomics.store(new Int32Array(word), 0, 1);
+      Atomics.notify(new Int32Array(word), 0);
+      return stalled;
+    };
+  }
+
+  /** Reads until the record is as wished; fails with the last one when patience ends. */
   async until(isReached: (record: CaptureRecord) => boolean): Promise<CaptureRecord> {
     const untilMs = performance.now() + PATIENCE_MS;
     for (;;) {
