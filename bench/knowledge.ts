@@ -1,27 +1,16 @@
 /**
  * What observing costs beside decoding: the same frames, held in memory, through decode alone and
- * through decode with all of observe (counts, register memory, assets), in turns in one process.
+ * through decode with all of observe (counts, register memory, assets), each in a process of its
+ * own (`knowledge-process.ts`), in turns.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createDecodeCounters } from '../agent/decode/decode-counters.ts';
-import { Decoder } from '../agent/decode/decoder.ts';
-import { ModbusCarriers } from '../agent/decode/modbus-carriers.ts';
-import { OpcuaAnalyzer } from '../agent/decode/opcua-analyzer.ts';
-import { TlsAnalyzer } from '../agent/decode/tls-analyzer.ts';
-import { Pipeline } from '../agent/pipeline.ts';
-import type { DecodeSink } from '../protocols/decode-sink.ts';
-import type { FrameBlock } from '../protocols/frame-block.ts';
-import { DIGEST } from './fuzz/null-sink.ts';
 import { generateModbus } from './generate-modbus.ts';
-import { framesCountOf, holdFrames } from './held-frames.ts';
+import { measure, median } from './measure.ts';
 import type { BenchSection } from './section.ts';
 
-const PACKETS = 200_000;
+const PACKETS = 500_000;
 const SEED = 11;
-const ROUNDS = 9;
-/** The engine compiles what runs often; these don't count. */
-const WARM_ROUNDS = 2;
+const ROUNDS = 3;
 /** Of the values in a poll, those that differ from the poll before. */
 const LOADS = [
   { name: 'constant values', changedShare: 0 },
@@ -30,18 +19,10 @@ const LOADS = [
 ] as const;
 /** What is measured against decode alone. */
 const STAGES = [
-  { name: 'counts', remembersRegisters: false },
-  { name: 'counts and register memory', remembersRegisters: true },
+  { name: 'counts', way: 'counts' },
+  { name: 'counts and register memory', way: 'registers' },
 ] as const;
-
-const NOTHING: DecodeSink = {
-  modbusTransaction: () => {},
-  opcuaTransaction: () => {},
-  opcuaTransportMessage: () => {},
-  malformed: () => {},
-  gap: () => {},
-  flowEnded: () => {},
-};
+const WAYS = ['decode', ...STAGES.map(({ way }) => way)];
 
 export const knowledgeSection: BenchSection = {
   name: 'knowledge',
@@ -50,32 +31,28 @@ export const knowledgeSection: BenchSection = {
     const loads = LOADS.map(({ name, changedShare }, index) => {
       const path = join(context.folder, `knowledge-${index}.pcap`);
       generateModbus(path, PACKETS, SEED, changedShare);
-      const blocks = holdFrames(readFileSync(path));
-      const frames = framesCountOf(blocks);
-      const runs = [
-        () => decodeAlone(blocks),
-        ...STAGES.map((stage) => () => decodeAndObserve(blocks, stage.remembersRegisters)),
-      ];
-      return { name, frames, runs: runs.map((run) => ({ run, took: [] as number[] })) };
+      return { name, path, took: new Map(WAYS.map((way) => [way, [] as number[]])) };
     });
     for (let round = 0; round < ROUNDS; round++) {
       context.say(`round ${round + 1} of ${ROUNDS}`);
-      for (const { frames, runs } of loads) {
-        for (const { run, took } of runs) {
-          const ns = cpuNsOf(run) / frames;
-          if (round >= WARM_ROUNDS) took.push(ns);
-        }
+      for (const { path, took } of loads) {
+        for (const [way, list] of took) list.push(await nanosecondsOf(way, path));
       }
     }
-    const figures = loads.flatMap(({ name, runs }) => {
-      const [decode, ...stages] = runs.map(({ took }) => median(took));
+    const figures = loads.flatMap(({ name, took }) => {
+      const costOf = (way: string): number => median(took.get(way) ?? []);
+      const decode = costOf('decode');
       return [
         { name: `${name}: decode alone, a packet`, value: decode, unit: 'ns' },
-        ...stages.flatMap((both, index) => [
-          { name: `${name}: with ${STAGES[index].name}, a packet`, value: both, unit: 'ns' },
+        ...STAGES.flatMap((stage) => [
           {
-            name: `${name}: CPU that ${STAGES[index].name} add`,
-            value: (100 * (both - decode)) / decode,
+            name: `${name}: with ${stage.name}, a packet`,
+            value: costOf(stage.way),
+            unit: 'ns',
+          },
+          {
+            name: `${name}: CPU that ${stage.name} add`,
+            value: (100 * (costOf(stage.way) - decode)) / decode,
             unit: '%',
             goal: 'goal <= 40',
           },
@@ -86,32 +63,13 @@ export const knowledgeSection: BenchSection = {
   },
 };
 
-function decodeAlone(blocks: readonly FrameBlock[]): void {
-  const counters = createDecodeCounters();
-  const analyzers = {
-    modbus: new ModbusCarriers({ flowsMax: 8192 }, NOTHING, counters.modbus),
-    opcua: new OpcuaAnalyzer({ flowsMax: 8192 }, NOTHING, counters.opcua),
-    tls: new TlsAnalyzer(NOTHING),
-  };
-  const decoder = new Decoder({}, analyzers, NOTHING, counters);
-  for (const block of blocks) decoder.block(block);
-  decoder.end();
-}
-
-function decodeAndObserve(blocks: readonly FrameBlock[], remembersRegisters: boolean): void {
-  const pipeline = new Pipeline({ interfaces: [], digest: DIGEST, remembersRegisters });
-  for (const block of blocks) pipeline.block(block);
-  pipeline.end();
-}
-
-/** CPU time of this process: another worker on the same core doesn't count. */
-function cpuNsOf(work: () => void): number {
-  const before = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) * 1000;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
+async function nanosecondsOf(way: string, path: string): Promise<number> {
+  const program = join(import.meta.dirname, 'knowledge-process.ts');
+  const { status, standardOutput, standardError } = await measure(process.execPath, [
+    program,
+    way,
+    path,
+  ]);
+  if (status !== 0) throw new Error(`${way} ended with ${status}: ${standardError}`);
+  return Number(standardOutput);
 }

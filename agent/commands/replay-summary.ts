@@ -5,9 +5,43 @@ import type { ConversationCounts, Detection } from '../../protocols/interval-rep
 import type { Registers } from '../observe/knowledge.ts';
 import type { PipelineTotals } from '../pipeline.ts';
 
-/** Text of the object, on one line. */
-export function summaryJson(totals: PipelineTotals, registers?: Registers): string {
-  return JSON.stringify(summarize(totals, registers));
+/** Items of a list that are one piece of text. */
+const PIECE_ITEMS = 64;
+
+/**
+ * Text of the object, on one line, piece by piece: of a plant with ten thousand devices it is ten
+ * megabytes, which never stand in memory together. A piece ends between two values.
+ */
+export function* summaryPieces(totals: PipelineTotals, registers?: Registers): Generator<string> {
+  let before = '{';
+  for (const [name, value] of Object.entries(summarize(totals, registers))) {
+    yield `${before}${JSON.stringify(name)}:`;
+    before = ',';
+    if (value instanceof Items) yield* value.pieces();
+    else yield JSON.stringify(value);
+  }
+  yield '}';
+}
+
+/** A list whose items are made when they are written. */
+class Items<Item> {
+  readonly #items: readonly Item[];
+  readonly #fieldsOf: (item: Item) => unknown;
+
+  constructor(items: readonly Item[], fieldsOf: (item: Item) => unknown = (item) => item) {
+    this.#items = items;
+    this.#fieldsOf = fieldsOf;
+  }
+
+  *pieces(): Generator<string> {
+    yield '[';
+    for (let first = 0; first < this.#items.length; first += PIECE_ITEMS) {
+      const some = this.#items.slice(first, first + PIECE_ITEMS);
+      const texts = some.map((item) => JSON.stringify(this.#fieldsOf(item)));
+      yield `${first === 0 ? '' : ','}${texts.join(',')}`;
+    }
+    yield ']';
+  }
 }
 
 function summarize(totals: PipelineTotals, registers?: Registers): Record<string, unknown> {
@@ -30,12 +64,12 @@ function summarize(totals: PipelineTotals, registers?: Registers): Record<string
       byFunctionCode: countsByCode(byFunctionCode),
     },
     opcua: { ...decode.opcua, transactions: totals.opcuaTransactions },
-    assets: totals.assets,
-    conversations: totals.conversations.map(conversationFields),
+    assets: new Items(totals.assets),
+    conversations: new Items(totals.conversations, conversationFields),
     conversationsFolded: totals.conversationsFolded,
     ...(registers && {
-      registers: registers.ranges,
-      nodes: registers.nodes,
+      registers: new Items(registers.ranges),
+      nodes: new Items(registers.nodes),
       registersFolded: registers.folded,
     }),
     detections: totals.detections.map(detectionFields),

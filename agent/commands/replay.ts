@@ -14,7 +14,7 @@ import { SiteDigest } from '../platform/digest.ts';
 import { escapeJson, escapeText } from '../platform/wire-text.ts';
 import { ReplayOutput } from './replay-output.ts';
 import { type ProgressStream, ReplayProgress } from './replay-progress.ts';
-import { summaryJson } from './replay-summary.ts';
+import { summaryPieces } from './replay-summary.ts';
 import { summaryText } from './replay-text.ts';
 
 export interface ReplayOptions {
@@ -79,11 +79,13 @@ export async function replay(
   const isPageWanted = options.summary === 'json' || !isNothingRead;
   if (options.records === undefined && isPageWanted) {
     const label = files.length === 1 ? nameOf(files[0]) : `${files.length} files`;
-    write(
-      options.summary === 'json'
-        ? `${escapeJson(summaryJson(totals, registersOf(pipeline, options, totals)))}\n`
-        : summaryText(label, totals),
-    );
+    if (options.summary === 'json') {
+      const registers = registersOf(pipeline, options, totals);
+      for (const piece of summaryPieces(totals, registers)) write(escapeJson(piece));
+      write('\n');
+    } else {
+      write(summaryText(label, totals));
+    }
   }
   return output.isClosed ? EXIT_GOOD : exitCode;
 }

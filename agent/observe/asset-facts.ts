@@ -54,10 +54,12 @@ export class FactBudget {
   refusedCount = 0;
 }
 
+const NONE: readonly WritableFact[] = [];
+
 export class AssetFacts {
   readonly #budget: FactBudget;
-  /** Made with the first fact: most devices of a large plant tell nothing. */
-  #facts: Map<string, WritableFact> | undefined;
+  /** Few, and ten thousand devices have some: looked through, and as long as it must be. */
+  #facts: readonly WritableFact[] = NONE;
   /** Bit n: the fact that was learned as the n-th has been announced. None is ever taken back. */
   #toldMask = 0;
 
@@ -70,8 +72,7 @@ export class AssetFacts {
     const { name, source, firstSeenUs, lastSeenUs, confidence } = fact;
     const value = keptOf(fact.value);
     if (value === '') return false;
-    const key = keyOf(fact);
-    const known = this.#facts?.get(key);
+    const known = this.#find(name, value, source === ASKED_SOURCE);
     if (known !== undefined) {
       known.firstSeenUs = Math.min(known.firstSeenUs, firstSeenUs);
       known.lastSeenUs = Math.max(known.lastSeenUs, lastSeenUs);
@@ -83,12 +84,13 @@ export class AssetFacts {
       return false;
     }
     this.#budget.used++;
-    this.#facts ??= new Map();
     // What was heard already and is confirmed now is no news for the hub.
-    if (source === ASKED_SOURCE && this.#facts.has(heardKeyOf(name, value))) {
-      this.#toldMask |= 1 << this.#facts.size;
+    if (source === ASKED_SOURCE && this.#find(name, value, false) !== undefined) {
+      this.#toldMask |= 1 << this.size;
     }
-    this.#facts.set(key, { name, value, source, firstSeenUs, lastSeenUs, confidence });
+    const added = { name, value, source, firstSeenUs, lastSeenUs, confidence };
+    // Spread would leave room for sixteen more.
+    this.#facts = this.#facts.concat([added]);
     return true;
   }
 
@@ -117,13 +119,14 @@ export class AssetFacts {
   /** A fact from the state of before; `isTold`: the hub was to hear of it then. */
   restore(fact: AssetFact, isTold: boolean): void {
     this.add(fact);
-    if (!isTold || this.#facts === undefined) return;
-    const index = [...this.#facts.keys()].indexOf(keyOf(fact));
-    if (index >= 0) this.#toldMask |= 1 << index;
+    if (!isTold) return;
+    const isAsked = fact.source === ASKED_SOURCE;
+    const known = this.#find(fact.name, keptOf(fact.value), isAsked);
+    if (known !== undefined) this.#toldMask |= 1 << this.#facts.indexOf(known);
   }
 
   list(): AssetFact[] {
-    return this.#facts === undefined ? [] : [...this.#facts.values()];
+    return [...this.#facts];
   }
 
   valuesOf(name: string): FactValue[] {
@@ -133,7 +136,17 @@ export class AssetFacts {
   }
 
   get size(): number {
-    return this.#facts?.size ?? 0;
+    return this.#facts.length;
+  }
+
+  /** The fact of that name and value, `502` and `"502"` being one, that we asked for or heard. */
+  #find(name: string, value: FactValue, isAsked: boolean): WritableFact | undefined {
+    return this.#facts.find(
+      (fact) =>
+        fact.name === name &&
+        (fact.source === ASKED_SOURCE) === isAsked &&
+        (fact.value === value || String(fact.value) === String(value)),
+    );
   }
 }
 
@@ -143,11 +156,7 @@ function keptOf(value: FactValue): FactValue {
 
 /** What we asked for ourselves stands beside what was heard, also where it says the same. */
 function keyOf({ name, value, source }: AssetFact): string {
-  return source === ASKED_SOURCE ? `${name}=${keptOf(value)} asked` : heardKeyOf(name, value);
-}
-
-function heardKeyOf(name: string, value: FactValue): string {
-  return `${name}=${keptOf(value)}`;
+  return `${name}=${keptOf(value)}${source === ASKED_SOURCE ? ' asked' : ''}`;
 }
 
 /** The same fact from the same side, of several addresses of one device, once. */

@@ -13,8 +13,6 @@ import {
   ANOMALIES,
   BYTES_MISSED,
   COUNTERS,
-  type ConversationFacts,
-  type ConversationTable,
   EXCEPTIONS,
   FIRST_SEEN_US,
   INTERVAL_FIRST_US,
@@ -26,7 +24,8 @@ import {
   RTT_SAMPLES,
   UNMATCHED_REQUESTS,
   WRITES,
-} from './conversation-table.ts';
+} from './conversation-columns.ts';
+import type { ConversationFacts, ConversationTable } from './conversation-table.ts';
 import { percentileUs, RTT_BINS } from './rtt-histogram.ts';
 import type { SubjectCount } from './subject-cells.ts';
 
@@ -51,6 +50,7 @@ export function listConversations(
   services: ServiceNames,
   conversationsMax = CONVERSATIONS_PER_REPORT_MAX,
 ): ConversationList {
+  table.settle();
   const busy: { row: number; messages: number }[] = [];
   for (let row = 1; row < table.rowsEnd; row++) {
     if (table.facts(row) === undefined) continue;
@@ -77,6 +77,7 @@ export function addressesOf(table: ConversationTable): {
   lastSeen: Map<string, number>;
   units: UnitSeen[];
 } {
+  table.settle();
   const lastSeen = new Map<string, number>();
   const units: UnitSeen[] = [];
   for (let row = 1; row < table.rowsEnd; row++) {
@@ -123,7 +124,7 @@ function describe(
     bytesMissed: missedBefore + table.moments[moment + BYTES_MISSED],
     firstSeenUs: table.moments[moment + (scope === 'total' ? FIRST_SEEN_US : INTERVAL_FIRST_US)],
     lastSeenUs: table.moments[moment + LAST_SEEN_US],
-    roleConfidence: facts.flow.roleConfidence,
+    roleConfidence: facts.roleConfidence,
   };
 }
 

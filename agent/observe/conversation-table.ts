@@ -6,7 +6,24 @@
 import type { FlowFacts, Protocol } from '../../protocols/flow.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import type { OpcuaTransaction } from '../../protocols/opcua/transaction.ts';
+import {
+  ANOMALIES,
+  BYTES_MISSED,
+  COUNTERS,
+  EXCEPTIONS,
+  INTERVAL_FIRST_US,
+  LAST_SEEN_US,
+  MOMENTS,
+  REQUESTS,
+  RESPONSES,
+  RTT_MAX_US,
+  RTT_SAMPLES,
+  UNMATCHED_REQUESTS,
+  WRITES,
+} from './conversation-columns.ts';
+import { ConversationEntries, NO_ENTRY } from './conversation-entries.ts';
 import { flatKey } from './flat-key.ts';
+import { isFromGateway, isModbusWrite } from './modbus-functions.ts';
 import { RTT_BINS, rttBin } from './rtt-histogram.ts';
 import { SubjectCells } from './subject-cells.ts';
 
@@ -18,25 +35,8 @@ export const FOLDED_ROW = 0;
 const EVICT_ABOVE = 0.75;
 const NO_UNIT = 256;
 
-/** Direct-mapped cache from (flow, unitId, subject) to row and cell: a power of two. */
-const CACHE_ENTRIES = 16_384;
-const CACHE_SHIFT = 18;
-const ENTRY_WORDS = 4;
-const ENTRY_FLOW = 0;
-const ENTRY_HEAD = 1;
-const ENTRY_ROW = 2;
-const ENTRY_CELL = 3;
-const NOBODY = -1;
-
-export const COUNTERS = 8;
-export const REQUESTS = 0;
-export const RESPONSES = 1;
-export const EXCEPTIONS = 2;
-export const UNMATCHED_REQUESTS = 3;
-export const WRITES = 4;
-export const ANOMALIES = 5;
-export const RTT_SAMPLES = 6;
-export const RTT_MAX_US = 7;
+/** Above it the ordinary way counts: the last bin of the histogram begins there. */
+const RTT_SHORT_MAX_US = 134_217_728;
 
 /** The engine folds a constant of this file that isn't exported; an exported one is loaded. */
 const ROW_COUNTERS = COUNTERS;
@@ -48,13 +48,8 @@ const OF_ANOMALIES = ANOMALIES;
 const OF_RTT_SAMPLES = RTT_SAMPLES;
 const OF_RTT_MAX_US = RTT_MAX_US;
 const ROW_RTT_BINS = RTT_BINS;
+const NOWHERE = NO_ENTRY;
 
-export const MOMENTS = 4;
-export const FIRST_SEEN_US = 0;
-export const LAST_SEEN_US = 1;
-/** 0 while the row is silent in this interval. */
-export const INTERVAL_FIRST_US = 2;
-export const BYTES_MISSED = 3;
 const ROW_MOMENTS = MOMENTS;
 const LAST_SEEN = LAST_SEEN_US;
 const INTERVAL_FIRST = INTERVAL_FIRST_US;
@@ -70,21 +65,8 @@ export interface ConversationFacts {
   readonly unitId?: number;
   /** No other conversation between these two was known when it began. */
   readonly isNewPair: boolean;
-  /** The last flow that was looked up; its role facts are current. */
-  flow: FlowFacts;
-}
-
-/** Function codes that change something in the device (FIELDS.md section 4). */
-const WRITE_FUNCTIONS = new Uint8Array(128);
-for (const functionCode of [5, 6, 15, 16, 21, 22, 23]) WRITE_FUNCTIONS[functionCode] = 1;
-
-export function isModbusWrite(functionCode: number): boolean {
-  return WRITE_FUNCTIONS[functionCode] === 1;
-}
-
-/** gatewayPathUnavailable, gatewayTargetDeviceFailedToRespond. */
-function isFromGateway(exceptionCode: number): boolean {
-  return exceptionCode === 10 || exceptionCode === 11;
+  /** Of the last flow that was looked up, 0..1; the flow itself isn't kept alive. */
+  roleConfidence: number;
 }
 
 export class ConversationTable {
@@ -96,6 +78,8 @@ export class ConversationTable {
   /** Bytes missed in all intervals before. */
   readonly bytesMissedTotal = new Float64Array(CONVERSATIONS_MAX);
   readonly rttBins = new Uint32Array(CONVERSATIONS_MAX * RTT_BINS);
+  /** Of flows; what `again` answers is one of them. */
+  readonly entries = new ConversationEntries();
   readonly cells = new SubjectCells(CONVERSATIONS_MAX);
   /** The last call found a row (or a cell, see `cells.isNew`) that was not there before. */
   isNewRow = false;
@@ -107,8 +91,6 @@ export class ConversationTable {
   readonly #free: number[] = [];
   readonly #rowByKey = new Map<string, number>();
   readonly #rowsByPair = new Map<string, number>();
-  /** ENTRY_WORDS an entry. */
-  readonly #cache = new Int32Array(CACHE_ENTRIES * ENTRY_WORDS).fill(NOBODY);
 
   /** Conversations known now, without the folded row. */
   get used(): number {
@@ -124,22 +106,45 @@ export class ConversationTable {
     return this.#facts[row];
   }
 
+  /**
+   * The short way of an ordinary poll: answered without exception, retry and anomaly, and no write.
+   * Answers the entry that counts it; NO_ENTRY: it has to go through `modbus`.
+   */
+  again(transaction: ModbusTransaction): number {
+    const { rttUs } = transaction;
+    const head = (transaction.unitId << 8) | transaction.functionCode;
+    const entries = this.entries;
+    const entry = entries.find(transaction.flow.flowNumber, head);
+    if (entry < 0 || rttUs < 0 || rttUs >= RTT_SHORT_MAX_US) return NOWHERE;
+    if (transaction.requestPdu.length === 0 || transaction.responsePdu.length === 0) return NOWHERE;
+    if (entries.pollsOf(entry) === 0) this.#begin(entry, transaction);
+    this.rttBins[entries.rowOf(entry) * ROW_RTT_BINS + rttBin(rttUs)]++;
+    entries.add(entry, rttUs, transaction.responseTimeUs);
+    return entry;
+  }
+
+  /** What waits in the entries stands in the counts afterwards: call it before you read them. */
+  settle(): void {
+    const entries = this.entries;
+    for (let index = 0; index < entries.waitingCount; index++) {
+      this.#settleEntry(entries.waiting(index));
+    }
+    entries.clearWaiting();
+  }
+
   /** Counts a transaction; returns its row, and sets `isNewRow` and `cells.isNew`. */
   modbus(transaction: ModbusTransaction): number {
-    const { functionCode, rttUs } = transaction;
-    const { flowNumber } = transaction.flow;
-    const head = (transaction.unitId << 8) | functionCode;
-    const hash = Math.imul(flowNumber, 0x9e3779b1) + Math.imul(head, 0x85ebca6b);
-    const entry = (hash >>> CACHE_SHIFT) * ENTRY_WORDS;
-    const cache = this.#cache;
-    if (cache[entry + ENTRY_FLOW] === flowNumber && cache[entry + ENTRY_HEAD] === head) {
+    const { functionCode, rttUs, unitId, flow } = transaction;
+    const head = (unitId << 8) | functionCode;
+    let entry = this.entries.find(flow.flowNumber, head);
+    if (entry >= 0) {
       this.isNewRow = false;
-      this.cells.again(cache[entry + ENTRY_CELL]);
+      this.cells.again(this.entries.cellOf(entry));
     } else {
-      this.#enter(entry, transaction.flow, transaction.unitId, transaction.transport, functionCode);
+      entry = this.#enter(flow, unitId, transaction.transport, functionCode);
     }
-    const row = cache[entry + ENTRY_ROW];
-    const cell = cache[entry + ENTRY_CELL];
+    const row = this.entries.rowOf(entry);
+    const cell = this.entries.cellOf(entry);
     const counts = this.counts;
     const base = row * ROW_COUNTERS;
     const cellCounts = this.cells.counts;
@@ -151,7 +156,7 @@ export class ConversationTable {
       counts[base + OF_REQUESTS] += requests;
       cellCounts[cell] += requests;
       if (!hasResponse) counts[base + OF_UNMATCHED]++;
-      if (WRITE_FUNCTIONS[functionCode] === 1) counts[base + OF_WRITES]++;
+      if (isModbusWrite(functionCode)) counts[base + OF_WRITES]++;
       firstUs = transaction.requestTimeUs;
       if (!hasResponse) lastUs = firstUs;
     }
@@ -224,6 +229,7 @@ export class ConversationTable {
 
   /** Adds the interval to the totals and begins the next; makes room when the table fills. */
   endInterval(): void {
+    this.settle();
     for (let row = 0; row < this.rowsEnd; row++) {
       const moment = row * MOMENTS;
       if (this.moments[moment + INTERVAL_FIRST_US] === 0 && row !== FOLDED_ROW) continue;
@@ -233,35 +239,60 @@ export class ConversationTable {
     if (this.used > CONVERSATIONS_MAX * EVICT_ABOVE) this.#evictIdle();
   }
 
-  /** Fills an entry of the cache; `isNewRow` and `cells.isNew` say what it found. */
-  #enter(
-    entry: number,
-    flow: FlowFacts,
-    unit: number,
-    transport: string,
-    functionCode: number,
-  ): void {
+  /** Makes the entry of a conversation; `isNewRow` and `cells.isNew` say what it found. */
+  #enter(flow: FlowFacts, unit: number, transport: string, functionCode: number): number {
     const row = this.#lookUp(flow, unit, transport);
-    this.#cache[entry + ENTRY_FLOW] = flow.flowNumber;
-    this.#cache[entry + ENTRY_HEAD] = (unit << 8) | functionCode;
-    this.#cache[entry + ENTRY_ROW] = row;
-    this.#cache[entry + ENTRY_CELL] = this.cells.of(row, functionCode);
+    const cell = this.cells.of(row, functionCode);
+    return this.#remember(flow.flowNumber, (unit << 8) | functionCode, row, cell);
   }
 
   #rowOf(flow: FlowFacts, unit: number, transport: string): number {
     const head = unit << 8;
-    const hash = Math.imul(flow.flowNumber, 0x9e3779b1) + Math.imul(head, 0x85ebca6b);
-    const entry = (hash >>> CACHE_SHIFT) * ENTRY_WORDS;
-    const cache = this.#cache;
-    if (cache[entry + ENTRY_FLOW] === flow.flowNumber && cache[entry + ENTRY_HEAD] === head) {
+    const entry = this.entries.find(flow.flowNumber, head);
+    if (entry >= 0) {
       this.isNewRow = false;
-      return cache[entry + ENTRY_ROW];
+      return this.entries.rowOf(entry);
     }
     const row = this.#lookUp(flow, unit, transport);
-    cache[entry + ENTRY_FLOW] = flow.flowNumber;
-    cache[entry + ENTRY_HEAD] = head;
-    cache[entry + ENTRY_ROW] = row;
+    this.#remember(flow.flowNumber, head, row, 0);
     return row;
+  }
+
+  #remember(flowNumber: number, head: number, row: number, cell: number): number {
+    const entry = this.entries.place(flowNumber, head);
+    this.#settleEntry(entry);
+    this.entries.set(entry, flowNumber, head, row, cell);
+    return entry;
+  }
+
+  /** The first poll that waits in an entry; it also begins the row's interval. */
+  #begin(entry: number, transaction: ModbusTransaction): void {
+    const { requestTimeUs, responseTimeUs } = transaction;
+    if (!this.entries.begin(entry)) {
+      this.settle();
+      this.entries.begin(entry);
+    }
+    this.#touch(this.entries.rowOf(entry), requestTimeUs, responseTimeUs);
+  }
+
+  #settleEntry(entry: number): void {
+    const entries = this.entries;
+    const polls = entries.pollsOf(entry);
+    if (polls === 0) return;
+    const row = entries.rowOf(entry);
+    const base = row * COUNTERS;
+    const cell = entries.cellOf(entry);
+    this.counts[base + REQUESTS] += polls;
+    this.counts[base + RESPONSES] += polls;
+    this.counts[base + RTT_SAMPLES] += polls;
+    this.cells.counts[cell] += polls;
+    this.cells.counts[cell + 1] += polls;
+    const rttMaxUs = entries.rttMaxUsOf(entry);
+    if (rttMaxUs > this.counts[base + RTT_MAX_US]) this.counts[base + RTT_MAX_US] = rttMaxUs;
+    const lastUs = entries.lastUsOf(entry);
+    const moment = row * MOMENTS + LAST_SEEN_US;
+    if (lastUs > this.moments[moment]) this.moments[moment] = lastUs;
+    entries.take(entry);
   }
 
   #lookUp(flow: FlowFacts, unit: number, transport: string): number {
@@ -272,7 +303,7 @@ export class ConversationTable {
     this.isNewRow = known === undefined;
     if (known !== undefined) {
       const facts = this.#facts[known];
-      if (facts !== undefined) facts.flow = flow;
+      if (facts !== undefined) facts.roleConfidence = flow.roleConfidence;
       return known;
     }
     const row = this.#takeRow();
@@ -292,7 +323,7 @@ export class ConversationTable {
       serverPort: server.port,
       ...(unit === NO_UNIT ? {} : { unitId: unit }),
       isNewPair: rowsOfPair === 0,
-      flow,
+      roleConfidence: flow.roleConfidence,
     };
     return row;
   }
@@ -345,7 +376,7 @@ export class ConversationTable {
     );
     const excess = idle.slice(0, this.used - Math.floor(CONVERSATIONS_MAX * EVICT_ABOVE));
     for (const [key, row] of excess) this.#freeRow(key, row);
-    this.#cache.fill(NOBODY);
+    this.entries.forget();
     this.evictedCount += excess.length;
   }
 

@@ -88,7 +88,8 @@ export class MacTable {
     const row = this.row(macAddress, timeUs);
     if (row === undefined || row.behind.includes(ipAddress)) return;
     if (row.behind.length >= ADDRESSES_BEHIND_MAX) row.behindRefused++;
-    else row.behind = [...row.behind, ipAddress];
+    // Spread would leave room for sixteen more.
+    else row.behind = row.behind.concat([ipAddress]);
     row.isChanged = true;
   }
 
@@ -97,7 +98,7 @@ export class MacTable {
     const row = this.row(macAddress, timeUs);
     if (row === undefined || row.claimed.includes(ipAddress)) return;
     if (row.claimed.length >= ADDRESSES_BEHIND_MAX) return;
-    row.claimed = [...row.claimed, ipAddress];
+    row.claimed = row.claimed.concat([ipAddress]);
     row.isChanged = true;
   }
 }

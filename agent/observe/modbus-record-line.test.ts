@@ -114,17 +114,18 @@ const transactions = fc
   });
 
 test('any ordinary exchange has the same line on both ways', () => {
-  let fastCount = 0;
-  let allCount = 0;
   fc.assert(
     fc.property(fc.array(transactions, { minLength: 1, maxLength: 5 }), (list) => {
-      fastCount += list.filter(isOrdinaryRecord).length;
-      allCount += list.length;
       assert.equal(linesOf(list, true), linesOf(list, false));
     }),
     { numRuns: 100 },
   );
-  assert.ok(fastCount > allCount / 10, `${fastCount} of ${allCount} had a fast way`);
+});
+
+test('of what the property above draws, a tenth at least takes the fast way', () => {
+  const drawn = fc.sample(transactions, { numRuns: 200, seed: 7 });
+  const fastCount = drawn.filter(isOrdinaryRecord).length;
+  assert.ok(fastCount > drawn.length / 10, `${fastCount} of ${drawn.length} had a fast way`);
 });
 
 test('PDUs of any bytes have the same line on both ways', () => {

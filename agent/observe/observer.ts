@@ -25,18 +25,16 @@ import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
 import { isBad } from '../../protocols/opcua/status-code.ts';
 import type { OpcuaTransaction, OpcuaTransportMessage } from '../../protocols/opcua/transaction.ts';
 import { type Asset, AssetTable } from './asset-table.ts';
+import { NO_ENTRY } from './conversation-entries.ts';
 import { addressesOf, type ConversationList, listConversations } from './conversation-report.ts';
-import {
-  CONVERSATIONS_MAX,
-  ConversationTable,
-  FOLDED_ROW,
-  isModbusWrite,
-} from './conversation-table.ts';
+import { CONVERSATIONS_MAX, ConversationTable, FOLDED_ROW } from './conversation-table.ts';
 import { DetectionCases } from './detection-cases.ts';
 import { ExceptionWatch } from './exception-watch.ts';
+import { describeMalformed, envelope } from './flow-observations.ts';
 import type { Knowledge } from './knowledge.ts';
 import { MalformedWatch } from './malformed-watch.ts';
 import { isIdentification, isIdentifying, ModbusFacts } from './modbus-facts.ts';
+import { isModbusWrite } from './modbus-functions.ts';
 import { ObservationLog } from './observation-log.ts';
 import { ObservedWrites } from './observed-writes.ts';
 import { OpcuaFacts } from './opcua-facts.ts';
@@ -77,12 +75,23 @@ export interface ObserverTotals {
 const LAST_ROWS = 8192;
 
 /** CELL_WORDS as a shift, which the engine needs not check for a remainder. */
+const NOWHERE = NO_ENTRY;
 const CELL_SHIFT = Math.log2(CELL_WORDS);
 
 /** By function code: 1 where a transaction without fault may tell more than its counts. */
 const TELLING_FUNCTIONS = new Uint8Array(128);
 for (let code = 0; code < TELLING_FUNCTIONS.length; code++) {
   TELLING_FUNCTIONS[code] = isModbusWrite(code) || isIdentifying(code) ? 1 : 0;
+}
+
+/** Answered as it should be, and nothing that would be told. */
+function isOrdinary(transaction: ModbusTransaction): boolean {
+  return (
+    transaction.exceptionCode === 0 &&
+    TELLING_FUNCTIONS[transaction.functionCode] === 0 &&
+    transaction.retriesCount === 0 &&
+    transaction.anomalies.length === 0
+  );
 }
 
 export class Observer implements DecodeSink {
@@ -132,6 +141,13 @@ export class Observer implements DecodeSink {
     this.#recordNumber++;
     this.#modbusTransactions++;
     const table = this.#table;
+    if (isOrdinary(transaction)) {
+      const entry = table.again(transaction);
+      if (entry !== NOWHERE) {
+        this.#again(transaction, entry);
+        return;
+      }
+    }
     const row = table.modbus(transaction);
     this.#lastRow[transaction.flow.slot & (LAST_ROWS - 1)] = row;
     const cell = table.cells.last >> CELL_SHIFT;
@@ -144,6 +160,16 @@ export class Observer implements DecodeSink {
       this.#exceptions.isOver(cell, transaction.responseTimeUs)
     ) {
       this.#tellModbus(transaction, row, cell);
+    }
+  }
+
+  /** One more of the same; it may end an episode of exceptions. */
+  #again(transaction: ModbusTransaction, entry: number): void {
+    const { entries } = this.#table;
+    this.#lastRow[transaction.flow.slot & (LAST_ROWS - 1)] = entries.rowOf(entry);
+    const cell = entries.cellOf(entry) >> CELL_SHIFT;
+    if (this.#exceptions.isOver(cell, transaction.responseTimeUs)) {
+      this.#watchModbus(transaction, cell);
     }
   }
 
@@ -342,34 +368,4 @@ export class Observer implements DecodeSink {
 
 function timeOf(transaction: OpcuaTransaction): number {
   return transaction.request.present ? transaction.request.timeUs : transaction.response.timeUs;
-}
-
-function envelope(flow: FlowFacts, kind: ObservationKind, timeUs: number): Observation {
-  return {
-    kind,
-    timeUs,
-    protocol: flow.protocol,
-    clientIpAddress: flow.client.ipAddress,
-    serverIpAddress: flow.server.ipAddress,
-    serverPort: flow.server.port,
-  };
-}
-
-function describeMalformed(message: MalformedMessage): Observation {
-  const first = message.anomalies[0];
-  return {
-    ...envelope(message.flow, 'malformed', message.timeUs),
-    details: {
-      fromClient: message.fromClient,
-      ...(first === undefined
-        ? {}
-        : {
-            name: first.name,
-            field: first.field,
-            offsetBytes: first.offsetBytes,
-            expected: first.expected,
-            actual: first.actual,
-          }),
-    },
-  };
 }

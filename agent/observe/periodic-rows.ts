@@ -29,12 +29,27 @@ const LAST_SEEN_US = 2;
 const INTERVALS = 3;
 const PERIOD_US = 4;
 const JITTER_US = 5;
+/** Two more whole numbers, for whoever owns the rows; they stand in the same line. */
+const NOTES = 12;
+const ROW_WORDS = ROW_NUMBERS * 2;
 
 export class PeriodicRows {
   readonly #numbers: Float64Array;
+  readonly #words: Int32Array;
 
   constructor(rowsMax: number) {
     this.#numbers = new Float64Array(rowsMax * ROW_NUMBERS);
+    this.#words = new Int32Array(this.#numbers.buffer);
+  }
+
+  /** A note of the owner's, `which` 0 or 1; 0 until it is set, and after `free`. */
+  noteOf(row: number, which: 0 | 1): number {
+    return this.#words[row * ROW_WORDS + NOTES + which];
+  }
+
+  /** A whole number of 32 bits. */
+  setNote(row: number, which: 0 | 1, value: number): void {
+    this.#words[row * ROW_WORDS + NOTES + which] = value;
   }
 
   countOf(row: number): number {

@@ -1,13 +1,14 @@
 /**
  * What a client asks for again and again: one row per (client, server, server port, unitId,
  * functionCode, address, quantity), with its period and jitter. Address ranges of a conversation
- * and how often a register is read both come from here. An ordinary poll finds its row by numbers.
+ * and how often a register is read both come from here. An ordinary poll finds its row by numbers,
+ * and a row is numbers too: a sweep makes 16,384 of them.
  */
 import type { FlowFacts } from '../../protocols/flow.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
-import { flatKey } from './flat-key.ts';
 import { PeriodicRows, REGULARITY_STATE_NUMBERS, type Regularity } from './periodic-rows.ts';
-import { BLOCK_UNKNOWN } from './register-blocks.ts';
+import { PollEnds } from './poll-ends.ts';
+import { mixedHash, NO_ROW, RowIndex } from './row-index.ts';
 import { isNumbers } from './state-check.ts';
 
 /** Polls kept apart. Once full, further ones are only counted. */
@@ -23,15 +24,22 @@ export const NO_POLL = -1;
 const CACHE_ENTRIES = 16_384;
 const CACHE_SHIFT = 18;
 const ENTRY_WORDS = 4;
+/** One more than the flow's number: an entry that nobody has touched holds 0. */
 const ENTRY_FLOW = 0;
-const ENTRY_FUNCTION = 1;
+const ENTRY_HEAD = 1;
 const ENTRY_RANGE = 2;
 const ENTRY_ROW = 3;
-const NOBODY = -1;
 /** A range that the request doesn't have, or that wasn't seen. */
 const NO_RANGE = -1;
 /** Function code, address and quantity, or address and value. */
 const RANGE_BYTES = 5;
+/** Numbers of a key: one more than the number of its ends (0: a free row), head, range. */
+const KEY_NUMBERS = 3;
+const ROWS_AT_FIRST = 256;
+const NOBODY = NO_POLL;
+/** Where a row notes its bank and its block (`PeriodicRows.noteOf`). */
+const BANK = 0;
+const BLOCK = 1;
 
 /** What never changes in a row. */
 export interface PollFacts {
@@ -49,33 +57,63 @@ export interface Poll extends PollFacts, Regularity {}
 
 export class PollTable {
   readonly rows = new PeriodicRows(POLLS_MAX);
-  /** Number of the bank of registers that the row reads or writes; -1 until it is known. */
-  readonly bank = new Int32Array(POLLS_MAX).fill(-1);
-  /** Number of the block with what the row brought last (register-blocks.ts). */
-  readonly block = new Int32Array(POLLS_MAX).fill(BLOCK_UNKNOWN);
-  readonly #facts: (PollFacts | undefined)[] = [];
-  readonly #rowByKey = new Map<string, number>();
+  readonly #ends = new PollEnds(POLLS_MAX);
+  #keys = new Int32Array(ROWS_AT_FIRST * KEY_NUMBERS);
+  readonly #index = new RowIndex(POLLS_MAX);
   readonly #free: number[] = [];
-  /** ENTRY_WORDS an entry. */
-  readonly #cache = new Int32Array(CACHE_ENTRIES * ENTRY_WORDS).fill(NOBODY);
+  readonly #cache = new Int32Array(CACHE_ENTRIES * ENTRY_WORDS);
+  #rowsEnd = 0;
   evictedCount = 0;
   refusedCount = 0;
 
   get used(): number {
-    return this.#rowByKey.size;
+    return this.#rowsEnd - this.#free.length;
   }
 
   /** End of the rows that may be in use. */
   get rowsEnd(): number {
-    return this.#facts.length;
+    return this.#rowsEnd;
   }
 
+  /** Number of the bank of registers that the row reads or writes; -1 until it is known. */
+  bankOf(row: number): number {
+    return this.rows.noteOf(row, BANK) - 1;
+  }
+
+  setBank(row: number, bank: number): void {
+    this.rows.setNote(row, BANK, bank + 1);
+  }
+
+  /** The block with what the row brought last (register-blocks.ts). */
+  blockOf(row: number): number {
+    return this.rows.noteOf(row, BLOCK);
+  }
+
+  setBlock(row: number, block: number): void {
+    this.rows.setNote(row, BLOCK, block);
+  }
+
+  /** No row knows its block any more. */
+  forgetBlocks(): void {
+    for (let row = 0; row < this.#rowsEnd; row++) this.rows.setNote(row, BLOCK, 0);
+  }
+
+  /** Absent where the row is free. */
   facts(row: number): PollFacts | undefined {
-    return this.#facts[row];
+    const key = row * KEY_NUMBERS;
+    if (row >= this.#rowsEnd || this.#keys[key] === 0) return undefined;
+    const head = this.#keys[key + 1];
+    const range = this.#keys[key + 2];
+    return {
+      ...this.#ends.of(this.#keys[key] - 1),
+      unitId: head >> 8,
+      functionCode: head & 0xff,
+      ...(range !== NO_RANGE && { address: range >>> 16, quantity: range & 0xffff }),
+    };
   }
 
   poll(row: number): Poll | undefined {
-    const facts = this.#facts[row];
+    const facts = this.facts(row);
     return facts === undefined ? undefined : { ...facts, ...this.rows.of(row) };
   }
 
@@ -90,10 +128,10 @@ export class PollTable {
     const cache = this.#cache;
     const isThere =
       cache[entry + ENTRY_RANGE] === range &&
-      cache[entry + ENTRY_FLOW] === flowNumber &&
-      cache[entry + ENTRY_FUNCTION] === head;
+      cache[entry + ENTRY_FLOW] === flowNumber + 1 &&
+      cache[entry + ENTRY_HEAD] === head;
     const row = isThere ? cache[entry + ENTRY_ROW] : this.#second(flow, head, range, entry);
-    if (row === NO_POLL) return row;
+    if (row === NOBODY) return row;
     this.rows.see(row, requestTimeUs >= 0 ? requestTimeUs : transaction.responseTimeUs);
     return row;
   }
@@ -101,7 +139,14 @@ export class PollTable {
   /** Puts a poll back; false where the state makes no sense or there is no room. */
   restore(facts: PollFacts, state: unknown): boolean {
     if (!isNumbers(state, REGULARITY_STATE_NUMBERS)) return false;
-    const row = this.#find(facts);
+    const { clientIpAddress, serverIpAddress, serverPort, unitId, functionCode } = facts;
+    if (!isByte(unitId) || !isByte(functionCode)) return false;
+    const mayAdd = this.used < POLLS_MAX;
+    const ends = this.#ends.numberOf(clientIpAddress, serverIpAddress, serverPort, mayAdd);
+    const { address, quantity } = facts;
+    const hasRange = address !== undefined && quantity !== undefined;
+    const range = hasRange ? (address << 16) | (quantity & 0xffff) : NO_RANGE;
+    const row = this.#find(ends, (unitId << 8) | functionCode, range);
     if (row === NO_POLL) return false;
     if (this.rows.countOf(row) === 0) this.rows.restore(row, state);
     else this.rows.addEarlier(row, state[0], state[1]);
@@ -111,20 +156,21 @@ export class PollTable {
   /** Polls that nobody makes any more leave, once the table is nearly full. */
   age(nowUs: number): void {
     if (this.used < POLLS_MAX * EVICT_ABOVE) return;
-    const idle = [...this.#rowByKey].filter(
-      ([, row]) => nowUs - this.rows.lastSeenUsOf(row) > IDLE_US,
-    );
-    idle.sort(([, a], [, b]) => this.rows.lastSeenUsOf(a) - this.rows.lastSeenUsOf(b));
-    for (const [key, row] of idle.slice(0, this.used - Math.floor(POLLS_MAX * EVICT_TO))) {
-      this.#rowByKey.delete(key);
-      this.#facts[row] = undefined;
+    const idle: number[] = [];
+    for (let row = 0; row < this.#rowsEnd; row++) {
+      if (this.#keys[row * KEY_NUMBERS] === 0) continue;
+      if (nowUs - this.rows.lastSeenUsOf(row) > IDLE_US) idle.push(row);
+    }
+    idle.sort((a, b) => this.rows.lastSeenUsOf(a) - this.rows.lastSeenUsOf(b));
+    const leaving = idle.slice(0, this.used - Math.floor(POLLS_MAX * EVICT_TO));
+    for (const row of leaving) {
+      this.#keys[row * KEY_NUMBERS] = 0;
       this.rows.free(row);
-      this.bank[row] = -1;
-      this.block[row] = BLOCK_UNKNOWN;
       this.#free.push(row);
       this.evictedCount++;
     }
-    this.#cache.fill(NOBODY);
+    if (leaving.length > 0) this.#indexAgain();
+    this.#cache.fill(0);
   }
 
   /** Two places for each poll: two that want the same one don't drive each other out. */
@@ -133,37 +179,71 @@ export class PollTable {
     const second = first ^ ENTRY_WORDS;
     if (
       cache[second + ENTRY_RANGE] === range &&
-      cache[second + ENTRY_FLOW] === flow.flowNumber &&
-      cache[second + ENTRY_FUNCTION] === head
+      cache[second + ENTRY_FLOW] === flow.flowNumber + 1 &&
+      cache[second + ENTRY_HEAD] === head
     ) {
       return cache[second + ENTRY_ROW];
     }
-    const row = this.#find(factsOf(flow, head >> 8, head & 0xff, range));
+    const row = this.#find(this.#ends.numberOfFlow(flow, this.used < POLLS_MAX), head, range);
     if (row === NO_POLL) {
       this.refusedCount++;
       return row;
     }
-    const entry = cache[first + ENTRY_FLOW] === NOBODY ? first : second;
-    cache[entry + ENTRY_FLOW] = flow.flowNumber;
-    cache[entry + ENTRY_FUNCTION] = head;
+    const entry = cache[first + ENTRY_FLOW] === 0 ? first : second;
+    cache[entry + ENTRY_FLOW] = flow.flowNumber + 1;
+    cache[entry + ENTRY_HEAD] = head;
     cache[entry + ENTRY_RANGE] = range;
     cache[entry + ENTRY_ROW] = row;
     return row;
   }
 
-  #find(facts: PollFacts): number {
-    const { clientIpAddress, serverIpAddress, serverPort, unitId, functionCode } = facts;
-    const { address, quantity } = facts;
-    const ends = flatKey(clientIpAddress, serverIpAddress, serverPort);
-    const key = flatKey(ends, unitId, functionCode, address, quantity);
-    const known = this.#rowByKey.get(key);
-    if (known !== undefined) return known;
-    if (this.#rowByKey.size >= POLLS_MAX) return NO_POLL;
-    const row = this.#free.pop() ?? this.#facts.length;
-    this.#facts[row] = facts;
-    this.#rowByKey.set(key, row);
+  #find(ends: number, head: number, range: number): number {
+    const hash = mixedHash(ends, head, range);
+    const keys = this.#keys;
+    for (let probe = 0; ; probe++) {
+      const row = this.#index.at(hash, probe);
+      if (row === NO_ROW) break;
+      const key = row * KEY_NUMBERS;
+      if (keys[key] === ends + 1 && keys[key + 1] === head && keys[key + 2] === range) return row;
+    }
+    if (ends < 0 || this.used >= POLLS_MAX) return NO_POLL;
+    const row = this.#free.at(-1) ?? this.#rowsEnd;
+    if (!this.#index.add(hash, row)) return NO_POLL;
+    if (row < this.#rowsEnd) this.#free.pop();
+    else this.#rowsEnd++;
+    this.#setKey(row, ends, head, range);
     return row;
   }
+
+  #setKey(row: number, ends: number, head: number, range: number): void {
+    const key = row * KEY_NUMBERS;
+    if (key >= this.#keys.length) {
+      const grown = new Int32Array(this.#keys.length * 2);
+      grown.set(this.#keys);
+      this.#keys = grown;
+    }
+    this.#keys[key] = ends + 1;
+    this.#keys[key + 1] = head;
+    this.#keys[key + 2] = range;
+  }
+
+  /** After rows have left: ends that nobody uses leave too, and the others are found again. */
+  #indexAgain(): void {
+    const ends = new Set<number>();
+    this.#index.clear();
+    for (let row = 0; row < this.#rowsEnd; row++) {
+      const key = row * KEY_NUMBERS;
+      if (this.#keys[key] === 0) continue;
+      const end = this.#keys[key] - 1;
+      ends.add(end);
+      this.#index.add(mixedHash(end, this.#keys[key + 1], this.#keys[key + 2]), row);
+    }
+    this.#ends.keep(ends);
+  }
+}
+
+function isByte(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value < 256;
 }
 
 /** By function code: what stands behind it in a request. */
@@ -181,15 +261,4 @@ function rangeOf(functionCode: number, request: ModbusTransaction['requestPdu'])
   const address = (bytes[offset + 1] << 24) | (bytes[offset + 2] << 16);
   if (kind === ADDRESS_OF_ONE) return address | 1;
   return address | (bytes[offset + 3] << 8) | bytes[offset + 4];
-}
-
-function factsOf(flow: FlowFacts, unitId: number, functionCode: number, range: number): PollFacts {
-  return {
-    clientIpAddress: flow.client.ipAddress,
-    serverIpAddress: flow.server.ipAddress,
-    serverPort: flow.server.port,
-    unitId,
-    functionCode,
-    ...(range !== NO_RANGE && { address: range >>> 16, quantity: range & 0xffff }),
-  };
 }

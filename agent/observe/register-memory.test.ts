@@ -275,7 +275,7 @@ test('a range that always says the same is heard all the same', () => {
   }
   const [range] = ranges({ nowUs: BEGIN_US + 101_000_000 });
   assert.equal(range.lastSeenUs, BEGIN_US + 99_000_000);
-  const page = registers.banks[0].pages[100 >> 5];
+  const page = registers.banks[0].pages.at(100 >> 5);
   assert.equal(registers.points.lastSeenUs[page], BEGIN_US + 99_001_000);
 });
 

@@ -6,6 +6,7 @@
 import { byteAt, wordAt } from '../../protocols/modbus/pdu-bytes.ts';
 import type { MappedObject } from '../../protocols/modbus/register-map.ts';
 import type { ModbusTransaction } from '../../protocols/modbus/transaction.ts';
+import { BankPages, NO_PAGE } from './bank-pages.ts';
 import { flatKey } from './flat-key.ts';
 import { NO_POLL, type PollTable } from './poll-table.ts';
 import { BLOCK_UNKNOWN, NO_BLOCK, RegisterBlocks } from './register-blocks.ts';
@@ -27,7 +28,6 @@ const AGED_US = 86_400_000_000;
 /** Above this share of pages, the aged ones leave at the end of an interval. */
 const AGE_ABOVE = 0.9;
 const BANK_PAGES = 65_536 / PAGE_POINTS;
-const NO_PAGE = -1;
 const COIL_ON = 0xff00;
 /** Data bytes for each register that differed: where there are fewer, most of them did. */
 const BUSY_SHARE = 4;
@@ -38,8 +38,8 @@ export interface RegisterBank {
   readonly serverIpAddress: string;
   readonly unitId: number;
   readonly object: MappedObject;
-  /** Page by its number; NO_PAGE where nothing is known. */
-  readonly pages: Int16Array;
+  /** Page by its number (its first address / 32). */
+  readonly pages: BankPages;
   /** When bytes of this server were missed last, UTC µs; 0: never. */
   gapUs: number;
 }
@@ -66,8 +66,8 @@ export class RegisterMemory {
 
   /** `poll` is the row of the transaction in the poll table, or NO_POLL. */
   see(transaction: ModbusTransaction, poll: number): void {
-    const known = poll === NO_POLL ? NO_BLOCK : this.#polls.block[poll];
-    const isTrusted = known >= 0 && this.#blocks.isTrusted(known);
+    const known = poll === NO_POLL ? NO_BLOCK : this.#polls.blockOf(poll);
+    const isTrusted = known > BLOCK_UNKNOWN && this.#blocks.isTrusted(known);
     if (isTrusted && this.#seesAgain(transaction, known)) return;
     const { functionCode, exceptionCode, matched, requestPdu, responsePdu } = transaction;
     const object = OBJECT_OF[functionCode & 0x7f];
@@ -99,15 +99,16 @@ export class RegisterMemory {
 
   /** Tells each page when it was heard last; where answers are the same only their block knows. */
   settle(): void {
-    const { used, bank, first, quantity, seenUs } = this.#blocks;
-    for (let block = 0; block < used; block++) {
-      const { pages } = this.#banks[bank[block]];
-      const last = (first[block] + quantity[block] - 1) >> 5;
-      for (let number = first[block] >> 5; number <= last; number++) {
-        const page = pages[number];
-        if (this.points.lastSeenUs[page] < seenUs[block]) {
-          this.points.lastSeenUs[page] = seenUs[block];
-        }
+    const blocks = this.#blocks;
+    const { lastSeenUs } = this.points;
+    for (const block of blocks.all()) {
+      const { pages } = this.#banks[blocks.bankOf(block)];
+      const first = blocks.firstOf(block);
+      const last = (first + blocks.quantityOf(block) - 1) >> 5;
+      const seenUs = blocks.seenUsOf(block);
+      for (let number = first >> 5; number <= last; number++) {
+        const page = pages.at(number);
+        if (lastSeenUs[page] < seenUs) lastSeenUs[page] = seenUs;
       }
     }
   }
@@ -117,7 +118,7 @@ export class RegisterMemory {
     if (this.#blocks.used === 0) return;
     this.settle();
     this.#blocks.forget(nowUs);
-    this.#polls.block.fill(BLOCK_UNKNOWN);
+    this.#polls.forgetBlocks();
   }
 
   /** Bytes of this server were missed: what it holds may have changed unseen. */
@@ -140,7 +141,7 @@ export class RegisterMemory {
     const known = this.#bankByKey.get(key);
     if (known !== undefined) return known;
     if (this.#banks.length >= BANKS_MAX) return -1;
-    const pages = new Int16Array(BANK_PAGES).fill(NO_PAGE);
+    const pages = new BankPages(BANK_PAGES);
     this.#banks.push({ serverIpAddress, unitId, object, pages, gapUs: 0 });
     this.#bankByKey.set(key, this.#banks.length - 1);
     return this.#banks.length - 1;
@@ -149,10 +150,10 @@ export class RegisterMemory {
   /** The page of a bank, made where there is none; -1: no room. */
   page(bank: number, number: number, timeUs: number): number {
     const { pages } = this.#banks[bank];
-    let page = pages[number];
+    let page = pages.at(number);
     if (page === NO_PAGE) {
       page = this.points.add(bank, isBits(this.#banks[bank].object), number, timeUs);
-      if (page >= 0) pages[number] = page;
+      if (page >= 0) pages.set(number, page);
     }
     return page;
   }
@@ -166,7 +167,7 @@ export class RegisterMemory {
     const evicted = this.pagesEvictedCount;
     for (let page = 0; page < points.pagesEnd; page++) {
       if (points.bank[page] < 0 || nowUs - points.lastSeenUs[page] < AGED_US) continue;
-      this.#banks[points.bank[page]].pages[points.number[page]] = NO_PAGE;
+      this.#banks[points.bank[page]].pages.set(points.number[page], NO_PAGE);
       points.free(page);
       this.pagesEvictedCount++;
     }
@@ -178,10 +179,10 @@ export class RegisterMemory {
     const { responsePdu, exceptionCode, matched, responseTimeUs } = transaction;
     const blocks = this.#blocks;
     const { bytes, offset, length } = responsePdu;
-    const count = blocks.length[block];
+    const count = blocks.bytesCountOf(block);
     if (exceptionCode !== 0 || !matched) return false;
     if (length !== count + 2 || bytes[offset + 1] !== count) return false;
-    const at = blocks.firstDifference(block, bytes, offset + 2);
+    const at = blocks.firstDifference(block, blocks.wireOf(bytes), offset + 2);
     if (at < count) {
       // Of coils, 32 are one number anyway.
       if (transaction.functionCode <= 2) return false;
@@ -189,7 +190,7 @@ export class RegisterMemory {
       const isBusy = differing > BUSY_REGISTERS_MIN && differing * BUSY_SHARE > count;
       if (isBusy) blocks.rest(block);
     }
-    blocks.seenUs[block] = responseTimeUs;
+    blocks.seen(block, responseTimeUs);
     return true;
   }
 
@@ -202,17 +203,18 @@ export class RegisterMemory {
     timeUs: number,
   ): number {
     const { points } = this;
-    const { bytes: held, offset, length, bank, first } = this.#blocks;
-    const { pages } = this.#banks[bank[block]];
-    const end = first[block] + (length[block] >> 1);
-    let address = first[block] + (at >> 1);
+    const blocks = this.#blocks;
+    const { pages } = this.#banks[blocks.bankOf(block)];
+    const held = blocks.bytes;
+    let address = blocks.firstOf(block) + (at >> 1);
+    const end = blocks.firstOf(block) + (blocks.bytesCountOf(block) >> 1);
     let place = from + at;
-    let heldAt = offset[block] + at;
+    let heldAt = blocks.bytesAt(block) + at;
     let differing = 0;
     while (address < end) {
       const next = Math.min(end, (address | 31) + 1);
       const count = next - address;
-      const page = pages[address >> 5];
+      const page = pages.at(address >> 5);
       const bit = address & 31;
       differing += points.takeChanges(page, bit, count, bytes, place, held, heldAt, timeUs);
       place += count * 2;
@@ -231,26 +233,26 @@ export class RegisterMemory {
     { functionCode, responsePdu, responseTimeUs }: ModbusTransaction,
   ): void {
     const blocks = this.#blocks;
-    let block = poll === NO_POLL ? NO_BLOCK : this.#polls.block[poll];
+    let block = poll === NO_POLL ? NO_BLOCK : this.#polls.blockOf(poll);
     if (block === BLOCK_UNKNOWN) {
       const bytesCount = functionCode >= 3 ? quantity * 2 : (quantity + 7) >> 3;
       block = blocks.find(bank, address, quantity, bytesCount);
-      this.#polls.block[poll] = block;
+      this.#polls.setBlock(poll, block);
     }
     if (block < 0) {
       blocks.changed(bank, address, quantity);
     } else {
       blocks.take(block, responsePdu.bytes, responsePdu.offset + 2);
-      blocks.seenUs[block] = responseTimeUs;
+      blocks.seen(block, responseTimeUs);
     }
   }
 
   #bankOf({ flow, unitId }: ModbusTransaction, object: number, poll: number): number {
-    const known = poll === NO_POLL ? -1 : this.#polls.bank[poll];
+    const known = poll === NO_POLL ? -1 : this.#polls.bankOf(poll);
     if (known >= 0) return known;
     const bank = this.bank(flow.server.ipAddress, unitId, OBJECTS[object]);
     if (bank < 0) this.banksRefusedCount++;
-    else if (poll !== NO_POLL) this.#polls.bank[poll] = bank;
+    else if (poll !== NO_POLL) this.#polls.setBank(poll, bank);
     return bank;
   }
 
@@ -343,7 +345,7 @@ export class RegisterMemory {
     const { requestPdu } = transaction;
     const andMask = wordAt(requestPdu, 3);
     const orMask = wordAt(requestPdu, 5);
-    const page = this.#banks[bank].pages[address >> 5];
+    const page = this.#banks[bank].pages.at(address >> 5);
     const isKnown = page >= 0 && (this.points.known[page] & (1 << (address & 31))) !== 0;
     if (orMask < 0 || (!isKnown && andMask !== 0)) return;
     const current = isKnown ? this.points.point(page, address & 31).value : 0;
@@ -355,7 +357,7 @@ export class RegisterMemory {
     const { points } = this;
     const end = Math.min(first + quantity, 65_536);
     for (let address = first; address < end; ) {
-      const page = this.#banks[bank].pages[address >> 5];
+      const page = this.#banks[bank].pages.at(address >> 5);
       const last = Math.min(end, (address | 31) + 1);
       if (page < 0) {
         address = last;

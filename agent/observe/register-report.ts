@@ -172,7 +172,7 @@ function rangesOf(
   let first = -1;
   for (let address = 0; address <= ADDRESSES; address++) {
     const isKnown = address < ADDRESSES && pointOf(memory, bank, address) >= 0;
-    if (!isKnown && bank.pages[address >> 5] === -1 && first < 0) {
+    if (!isKnown && bank.pages.at(address >> 5) < 0 && first < 0) {
       address |= PAGE_POINTS - 1;
       continue;
     }
@@ -198,7 +198,7 @@ function edgesOf(covers: readonly Cover[]): Set<number> {
 
 /** Index into the arrays of the points, or -1. */
 function pointOf(memory: RegisterMemory, bank: RegisterBank, address: number): number {
-  const page = bank.pages[address >> 5] ?? -1;
+  const page = bank.pages.at(address >> 5);
   if (page < 0 || (memory.points.known[page] & (1 << (address & 31))) === 0) return -1;
   return page * PAGE_POINTS + (address & 31);
 }
@@ -217,7 +217,7 @@ function describe(
   let firstSeenUs = Number.POSITIVE_INFINITY;
   let pagesSeenUs = 0;
   for (let at = address; at < address + quantity; at++) {
-    const page = bank.pages[at >> 5];
+    const page = bank.pages.at(at >> 5);
     const told = historyOf(memory, bank, at);
     firstSeenUs = Math.min(firstSeenUs, points.firstSeenUs[page]);
     pagesSeenUs = Math.max(pagesSeenUs, points.lastSeenUs[page]);
@@ -258,7 +258,7 @@ function historyOf(
   bank: RegisterBank,
   address: number,
 ): PointHistory | undefined {
-  const page = bank.pages[address >> 5];
+  const page = bank.pages.at(address >> 5);
   const writes = memory.points.writes.get(page);
   const writesCount = writes?.count[address & 31] ?? 0;
   const point = memory.points.point(page, address & 31);

@@ -60,7 +60,7 @@ export function restorePage(registers: RegisterMemory, body: unknown): boolean {
   if (bank < 0) return false;
   registers.forgetBlocks();
   const { points } = registers;
-  const wasKnown = registers.banks[bank].pages[number] >= 0;
+  const wasKnown = registers.banks[bank].pages.at(number) >= 0;
   const page = registers.page(bank, number, numberOr(body.firstSeenUs, 0));
   if (page < 0) return false;
   points.firstSeenUs[page] = Math.min(points.firstSeenUs[page], numberOr(body.firstSeenUs, 0));

@@ -10,10 +10,6 @@ export const CELLS_MAX = 32_768;
 /** Words per cell: requests, responses, exceptions, and one left free for alignment. */
 export const CELL_WORDS = 4;
 
-/** The engine folds a constant of this file that isn't exported; an exported one is loaded. */
-const WORDS = CELL_WORDS;
-const ROW_SUBJECTS = SUBJECTS;
-
 export interface SubjectCount {
   readonly subject: number;
   readonly requests: number;
@@ -32,13 +28,15 @@ export class SubjectCells {
   refusedCount = 0;
 
   readonly #totals = new Float64Array(CELLS_MAX * CELL_WORDS);
-  /** Cell number by row and subject; 0: none. Pages that no row touches cost nothing. */
-  readonly #cellOf: Uint16Array;
+  /** First cell of each row, and the next of each cell; 0: none. A row has few. */
+  readonly #first: Uint16Array;
+  readonly #next = new Uint16Array(CELLS_MAX);
+  readonly #subject = new Uint8Array(CELLS_MAX);
   readonly #free: number[] = [];
   #end = 1;
 
   constructor(rowsMax: number) {
-    this.#cellOf = new Uint16Array(rowsMax * SUBJECTS);
+    this.#first = new Uint16Array(rowsMax);
   }
 
   get used(): number {
@@ -47,13 +45,12 @@ export class SubjectCells {
 
   /** Offset in `counts` of (row, subject); the words after it: responses, exceptions. */
   of(row: number, subject: number): number {
-    const index = row * ROW_SUBJECTS + (subject & (ROW_SUBJECTS - 1));
-    const cell = this.#cellOf[index];
-    if (cell === 0) return this.#make(index);
+    const wanted = subject & (SUBJECTS - 1);
+    const cell = this.#find(row, wanted);
+    if (cell === 0) return this.#make(row, wanted);
     this.isNew = false;
-    const offset = cell * WORDS;
-    this.last = offset;
-    return offset;
+    this.last = cell * CELL_WORDS;
+    return this.last;
   }
 
   /** As `of` for a subject whose offset the caller has kept. */
@@ -65,18 +62,17 @@ export class SubjectCells {
   /** Cells of a row with counts: of the interval, or since start. */
   list(row: number, scope: 'interval' | 'total'): SubjectCount[] {
     const found: SubjectCount[] = [];
-    for (let subject = 0; subject < SUBJECTS; subject++) {
-      const cell = this.#cellOf[row * SUBJECTS + subject];
-      if (cell === 0) continue;
+    for (let cell = this.#first[row]; cell !== 0; cell = this.#next[cell]) {
       const base = cell * CELL_WORDS;
       const before = scope === 'total' ? this.#totals : undefined;
       const requests = this.counts[base] + (before?.[base] ?? 0);
       const responses = this.counts[base + 1] + (before?.[base + 1] ?? 0);
       const exceptions = this.counts[base + 2] + (before?.[base + 2] ?? 0);
       if (requests + responses + exceptions === 0) continue;
+      const subject = this.#subject[cell];
       found.push({ subject, requests, responses, exceptions });
     }
-    return found;
+    return found.sort((a, b) => a.subject - b.subject);
   }
 
   endInterval(): void {
@@ -86,16 +82,20 @@ export class SubjectCells {
   }
 
   freeRow(row: number): void {
-    for (let index = row * SUBJECTS; index < (row + 1) * SUBJECTS; index++) {
-      const cell = this.#cellOf[index];
-      if (cell === 0) continue;
-      this.#cellOf[index] = 0;
+    for (let cell = this.#first[row]; cell !== 0; cell = this.#next[cell]) {
       this.#totals.fill(0, cell * CELL_WORDS, (cell + 1) * CELL_WORDS);
       this.#free.push(cell);
     }
+    this.#first[row] = 0;
   }
 
-  #make(index: number): number {
+  #find(row: number, subject: number): number {
+    let cell = this.#first[row];
+    while (cell !== 0 && this.#subject[cell] !== subject) cell = this.#next[cell];
+    return cell;
+  }
+
+  #make(row: number, subject: number): number {
     const freed = this.#free.pop();
     if (freed === undefined && this.#end >= CELLS_MAX) {
       this.isNew = false;
@@ -104,7 +104,9 @@ export class SubjectCells {
       return 0;
     }
     const cell = freed ?? this.#end++;
-    this.#cellOf[index] = cell;
+    this.#subject[cell] = subject;
+    this.#next[cell] = this.#first[row];
+    this.#first[row] = cell;
     this.isNew = true;
     this.last = cell * CELL_WORDS;
     return this.last;

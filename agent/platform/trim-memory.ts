@@ -3,8 +3,9 @@
  * parsed the command line, tables of the engine) stay mapped until the kernel is short of memory,
  * and count as ours all the while: they lie in the page cache, and what is needed again is mapped
  * again. Of the executable alone: it keeps its addresses for life, whereas a library can go, and
- * memory that takes its place before it is forgotten would be lost. And the C library keeps what the engine's compiler took and freed. Measured: 40 MB after
- * a start, 20 MB under a flood of flows (docs/benchmarks.md).
+ * memory that takes its place before it is forgotten would be lost. And the C library keeps what
+ * the engine's compiler took and freed. Measured: 40 MB after a start, 20 MB under a flood of flows
+ * (docs/benchmarks.md).
  */
 import { readFile, stat } from 'node:fs/promises';
 import type { Clock } from './clock.ts';
