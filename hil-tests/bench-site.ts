@@ -3,7 +3,6 @@
  * folder, enrolled as an operator would do it by hand. Tests start, kill and ask them.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -15,6 +14,7 @@ import {
   startFieldtap,
   startHub,
 } from './bench-process.ts';
+import { askAgent } from './control-socket.ts';
 
 /** The plant's traffic, recorded: for tests that need no device and no permission. */
 export const BENCH_CAPTURE = join(ROOT, 'hil-tests/captures/bench.pcap');
@@ -189,23 +189,9 @@ diagnostics:
   }
 
   /** Undefined while no agent answers. */
-  status(): Promise<BenchStatus | undefined> {
-    return new Promise((resolve) => {
-      const asked = request({ socketPath: this.socketPath, path: '/v1/status' }, (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (part: string) => {
-          text += part;
-        });
-        response.on('error', () => resolve(undefined));
-        response.on('end', () => {
-          const status: BenchStatus = JSON.parse(text);
-          resolve(status);
-        });
-      });
-      asked.on('error', () => resolve(undefined));
-      asked.end();
-    });
+  async status(): Promise<BenchStatus | undefined> {
+    const text = await askAgent(this.socketPath, '/v1/status');
+    return text === undefined ? undefined : JSON.parse(text);
   }
 
   /** Waits until the status says so; a failure tells the last one. */

@@ -2,6 +2,7 @@
  * One part of the fast tests of `npm run check`: runs the files named on the command line in this
  * process, says what failed, and tells the parent how long each file took (check.ts).
  */
+import { relative } from 'node:path';
 import { run } from 'node:test';
 import './fast-tests.ts';
 
@@ -34,7 +35,7 @@ async function runPart(files: readonly string[]): Promise<PartResult> {
     testsCount++;
     if (skip !== undefined) skippedCount++;
     if (type === 'test:fail') {
-      failures.push(`${file}: ${name}\n${describe(data.details.error)}`);
+      failures.push(`${relative(process.cwd(), file)}: ${name}\n${describe(data.details.error)}`);
     }
   }
   const { user, system } = process.cpuUsage();
@@ -47,9 +48,18 @@ async function runPart(files: readonly string[]): Promise<PartResult> {
   };
 }
 
+/** The whole message (of a property: seed, path, counterexample) and why, each with its place. */
 function describe(error: Error): string {
-  const cause = error.cause instanceof Error ? error.cause : error;
-  return cause.stack ?? cause.message;
+  // node:test wraps what the test threw; a property wraps what its body threw.
+  const thrown = error.cause instanceof Error ? error.cause : error;
+  const because = thrown.cause instanceof Error ? `\nbecause of ${ownStack(thrown.cause)}` : '';
+  return ownStack(thrown) + because;
+}
+
+/** Without the places inside Node and packages, which fill the page. */
+function ownStack(error: Error): string {
+  const lines = (error.stack ?? error.message).split('\n');
+  return lines.filter((line) => !/^\s+at .*(node:|node_modules\/)/.test(line)).join('\n');
 }
 
 function tell(result: PartResult): Promise<void> {

@@ -8,6 +8,7 @@ import { fork, spawn } from 'node:child_process';
 import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PartResult } from './check-part.ts';
+import { REPEATED_BY } from './property-seed.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const TESTS = ['{protocols,agent,buffer,hub}/**/*.test.ts', '*.test.ts'];
@@ -17,7 +18,7 @@ const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/fieldtap-check');
 /** Two parts fill two cores; without threads for the collector they take a quarter less CPU. */
 const PART_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=32'];
 /** A part that takes longer hangs. */
-const PART_MS_MAX = 120_000;
+const PART_MS_MAX = 400_000;
 /** CPU of all fast tests above which the slowest files are named: 15 s are 30 of two cores. */
 const TESTS_CPU_MS_NOTED = 19_000;
 const FILES_NAMED_MAX = 8;
@@ -40,6 +41,7 @@ const failures = [
 ];
 for (const failure of failures) process.stdout.write(`${failure}\n\n`);
 process.stdout.write(summaryOf(results));
+if (failures.length > 0) process.stdout.write(failedOf(failures));
 process.exitCode = failures.length === 0 ? 0 : 1;
 
 function fastFiles(): string[] {
@@ -93,8 +95,14 @@ function runTool(name: string, options: readonly string[]): Promise<Outcome> {
     tool.stdout.on('data', keep);
     tool.stderr.on('data', keep);
     tool.on('error', (error) => resolve({ isGood: false, output: `${name}: ${error.message}` }));
-    tool.on('close', (code) => resolve({ isGood: code === 0, output }));
+    tool.on('close', (code) => resolve({ isGood: code === 0, output: `${name}:\n${output}` }));
   });
+}
+
+/** Which failed, once more: the last lines are what a reader of a long log sees. */
+function failedOf(failures: readonly string[]): string {
+  const first = failures.map((failure) => `✖ ${failure.split('\n')[0]}\n`);
+  return `failed:\n${first.join('')}The same draws again: ${REPEATED_BY} npm run check\n`;
 }
 
 function summaryOf(parts: readonly PartResult[]): string {

@@ -4,6 +4,7 @@
  * reads the same variable and leaves out what needs a package, a privilege or the corpus.
  */
 import fc from 'fast-check';
+import './property-seed.ts';
 
 const PROPERTY_CPU_MS_MAX = 15;
 /** However slow one run is, a property is tried so often. */

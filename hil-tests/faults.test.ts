@@ -12,12 +12,13 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type BenchProcess, eventually, fieldtap, startHub } from './bench-process.ts';
 import { BenchSite } from './bench-site.ts';
+import { allowedMs, assertStopped } from './machine-load.ts';
 import { testNeeding } from './needs.ts';
+import { freePort } from './tls-broker.ts';
 
 const STOP_MS_MAX = 2000;
 
@@ -101,7 +102,7 @@ test('SIGTERM ends it within two seconds, though the broker is dead, and keeps a
   const waiting = (await site.status())?.uplink?.outboxMessages ?? 0;
   assert.ok(waiting > 0);
   const tookMs = await stopped(agent);
-  assert.ok(tookMs <= STOP_MS_MAX, `it took ${tookMs} ms`);
+  assert.ok(tookMs <= allowedMs(STOP_MS_MAX), `it took ${tookMs} ms`);
   agent = site.startAgent();
   await site.until(
     ({ uplink }) => (uplink?.outboxMessages ?? 0) >= waiting,
@@ -119,7 +120,7 @@ test('the hub does not answer: SIGTERM ends the agent within two seconds', async
       'a message that gets no receipt',
     );
     const tookMs = await stopped(running);
-    assert.ok(tookMs <= STOP_MS_MAX, `it took ${tookMs} ms`);
+    assert.ok(tookMs <= allowedMs(STOP_MS_MAX), `it took ${tookMs} ms`);
   } finally {
     await mute.close();
   }
@@ -210,9 +211,10 @@ testNeeding(
 async function stopped(process: BenchProcess): Promise<number> {
   const beganMs = performance.now();
   process.signal('SIGTERM');
-  const { exitCode, stderr } = await process.ended();
-  assert.equal(exitCode, 0, stderr.slice(-1000));
-  return performance.now() - beganMs;
+  const ended = await process.ended();
+  const tookMs = performance.now() - beganMs;
+  assertStopped(ended);
+  return tookMs;
 }
 
 /** Writes until the disk takes no more. */
@@ -228,14 +230,4 @@ function fill(path: string): void {
   }
   // A file that is still open would keep its space when it is removed.
   closeSync(descriptor);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

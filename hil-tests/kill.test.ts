@@ -11,6 +11,7 @@ import Database from 'better-sqlite3';
 import { type BenchProcess, startDevice } from './bench-process.ts';
 import { BenchSite } from './bench-site.ts';
 import { type Account, compareDatabases } from './databases.ts';
+import { assertStopped } from './machine-load.ts';
 import { mayCapture } from './privilege.ts';
 
 const IS_LONG = process.env.FIELDTAP_LONG === '1';
@@ -101,7 +102,7 @@ async function endAndCount(site: BenchSite): Promise<Account> {
     'an empty outbox',
   );
   agent.signal('SIGTERM');
-  assert.equal((await agent.ended()).exitCode, 0);
+  assertStopped(await agent.ended());
   const agentDatabase = new Database(site.agentDatabase, { readonly: true });
   const hubDatabase = new Database(site.hubDatabase, { readonly: true });
   try {

@@ -46,14 +46,7 @@ testNeeding(
     for (const name of readdirSync(ROOT).filter((each) => !NOT_SOURCES.includes(each))) {
       cpSync(join(ROOT, name), join(place, name), { recursive: true });
     }
-    // The same packages under another path; by links where the file system is the same.
-    execFileSync('sh', [
-      '-c',
-      'cp -al "$1" "$2" 2>/dev/null || cp -a "$1" "$2"',
-      'sh',
-      join(ROOT, 'node_modules'),
-      join(place, 'node_modules'),
-    ]);
+    copyPackages(join(ROOT, 'node_modules'), join(place, 'node_modules'));
     const again = join(place, 'out');
     const node = join(place, 'node_modules/.bin/node');
     const env = { PATH: process.env.PATH ?? '', HOME: place, TZ: 'Pacific/Apia', LC_ALL: 'C' };
@@ -266,4 +259,21 @@ function folderFor(parent: string, prefix: string): string {
 
 function sha256(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
+}
+
+/** The same packages under another path; by links where the file system is the same. */
+function copyPackages(from: string, to: string): void {
+  // Of the caches only the builder's: programs that run beside this test write into theirs.
+  const builders = join('.cache', 'fieldtap-packaging');
+  const names = readdirSync(from).filter((name) => name !== '.cache');
+  const copy = (how: string): void => {
+    execFileSync('cp', [how, ...names.map((name) => join(from, name)), to]);
+    execFileSync('cp', [how, join(from, builders), join(to, '.cache')]);
+  };
+  mkdirSync(join(to, '.cache'), { recursive: true });
+  try {
+    copy('-al');
+  } catch {
+    copy('-a');
+  }
 }

@@ -20,3 +20,12 @@ export function withoutCapture(): readonly string[] {
   if (!mayCapture()) return [];
   return ['setpriv', '--inh-caps=-net_raw', '--bounding-set=-net_raw', '--ambient-caps=-net_raw'];
 }
+
+/** Nobody's on most machines; a file of his is somebody else's to every test. */
+export const SOMEBODY = 65_534;
+
+/**
+ * Words before a program that leave root without any power: files of SOMEBODY are closed to it by
+ * their mode. It is still the owner of the checkout, which another user might not be able to read.
+ */
+export const WITHOUT_POWER = ['setpriv', '--inh-caps=-all', '--bounding-set=-all'] as const;

@@ -18,6 +18,11 @@ pattern read ft/v1/%u/dn/#
 pattern read ft/v1/adv/#
 `;
 
+/** Below the range from which Linux takes the ports of connections (ip_local_port_range). */
+const FIRST_PORT = 15_000;
+const PORTS = 17_000;
+const PORT_TRIES_MAX = 100;
+
 export interface TlsBroker {
   readonly port: number;
   readonly process: BenchProcess;
@@ -65,15 +70,19 @@ export async function startTlsBroker({
   return { port, process: program };
 }
 
-/** Free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Free a moment ago, and none that the kernel gives to a connection in the meantime. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < PORT_TRIES_MAX; tries++) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no free port among ${PORT_TRIES_MAX} from ${FIRST_PORT} on`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

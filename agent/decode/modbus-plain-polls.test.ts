@@ -58,18 +58,16 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 const steps = fc.array(step, { minLength: 10, maxLength: 40 });
 
 test('both ways tell the same of any conversation', () => {
-  let short = 0;
   fc.assert(
     fc.property(steps, (spoken) => {
       const frames = framesOf(spoken);
       const both = [decoded(frames, true), decoded(frames, false)];
-      short += both[0].shortCount;
+      // Every conversation begins with a poll that takes the short way.
+      assert.ok(both[0].shortCount > 0);
       assert.deepEqual(both[0].told, both[1].told);
     }),
     { numRuns: 100 },
   );
-  // Every conversation begins with a poll that takes the short way, whatever the seed.
-  assert.ok(short >= 100, `${short} messages took the short way`);
 });
 
 test('frames of RTU over TCP are left to their own reader', () => {

@@ -38,19 +38,17 @@ type Step = typeof segment extends fc.Arbitrary<infer T> ? T : never;
 const segments = fc.array(segment, { minLength: 20, maxLength: 60 });
 
 test('both ways tell the same, in whatever state a connection is', () => {
-  let payloads = 0;
   fc.assert(
     fc.property(fc.boolean(), segments, (isKnown, steps) => {
       const frames = framesOf(isKnown, steps);
       const short = run(frames, (block) => block);
       const long = run(frames, fromIpHeader);
-      payloads += short.modbus.callsCount;
+      // Each known connection brings two at least.
+      if (isKnown) assert.ok(short.modbus.callsCount >= 2);
       assert.deepEqual(told(short), told(long));
     }),
     { numRuns: 150 },
   );
-  // Each known connection brings two, whatever the seed.
-  assert.ok(payloads > 10, `${payloads} segments reached the protocol`);
 });
 
 test('a tagged connection is read, and its tag told', () => {

@@ -3,12 +3,11 @@
  * over its control socket. Black box: nothing of the agent's code is imported, and what it says of
  * itself is held against what the bench counts.
  */
-import { request } from 'node:http';
 import { join } from 'node:path';
-import { type BenchProcess, eventually } from '../bench-process.ts';
+import { type BenchProcess, eventually, PATIENCE_MS } from '../bench-process.ts';
+import { askAgent } from '../control-socket.ts';
 import type { Host } from './host.ts';
 
-const ANSWER_MS = 5000;
 /** A loaded machine takes long to load the program. */
 const START_MS = 60_000;
 
@@ -128,7 +127,7 @@ export class Sensor {
   async statusNow(): Promise<SensorStatus | undefined> {
     const socketPath = join(this.#folder, 'agent.sock');
     const text = this.host.isLocal
-      ? await getOverSocket(socketPath, '/v1/status')
+      ? await askAgent(socketPath, '/v1/status')
       : await this.#askRemote(socketPath);
     // The contract of the control socket (docs/configuration.md); a missing field fails a test.
     return text === undefined ? undefined : (JSON.parse(text) as SensorStatus);
@@ -142,7 +141,7 @@ export class Sensor {
   async until(
     isReached: (status: SensorStatus) => boolean,
     what: string,
-    patienceMs = 30_000,
+    patienceMs = PATIENCE_MS,
   ): Promise<SensorStatus> {
     let last: SensorStatus | undefined;
     try {
@@ -193,21 +192,4 @@ function uplinkText({ broker, credentials, summaryIntervalMs }: SensorUplink): s
   broker: "${broker}"
   credentials: ${JSON.stringify(credentials)}
   summaryIntervalMs: ${summaryIntervalMs}`;
-}
-
-function getOverSocket(socketPath: string, path: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const asked = request({ socketPath, path, timeout: ANSWER_MS, agent: false }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (part: string) => {
-        text += part;
-      });
-      response.on('end', () => resolve(response.statusCode === 200 ? text : undefined));
-      response.on('error', () => resolve(undefined));
-    });
-    asked.on('timeout', () => asked.destroy());
-    asked.on('error', () => resolve(undefined));
-    asked.end();
-  });
 }

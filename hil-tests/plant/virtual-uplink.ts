@@ -130,6 +130,11 @@ export class VirtualUplink implements UplinkPort {
     return enrol(this.authority, credentials, join(this.#folder, 'agents'), receiptKey);
   }
 
+  /** The hub takes nothing of this agent any more; the broker isn't told. */
+  async revokeAtTheHub(agentId: string): Promise<void> {
+    await this.host.run(...hubWords('revoke', agentId, '--config', this.hubConfig));
+  }
+
   async set(state: 'up' | 'down'): Promise<void> {
     await ipIn(this.host.namespace, 'link', 'set', PORT, state);
   }

@@ -36,7 +36,7 @@ virtualTest(
     const { broker } = plant.uplink;
     const sensor = plant.sensor({ broker, credentials, summaryIntervalMs: 1000 });
     await sensor.start();
-    await sensor.until(({ uplink }) => (uplink?.receiptsApplied ?? 0) > 0, 'a receipt', 30_000);
+    await sensor.until(({ uplink }) => (uplink?.receiptsApplied ?? 0) > 0, 'a receipt');
     await burst(plant, server, { transactions: 100 });
     await sensor.until(({ traffic }) => traffic.modbusTransactions >= 100, 'the traffic');
 

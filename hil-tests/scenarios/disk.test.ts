@@ -10,6 +10,7 @@ import Database from 'better-sqlite3';
 import { BenchProcess } from '../bench-process.ts';
 import { BenchSite, type BenchStatus } from '../bench-site.ts';
 import { compareDatabases } from '../databases.ts';
+import { assertStopped } from '../machine-load.ts';
 import { testNeeding } from '../needs.ts';
 import { report } from '../report.ts';
 import { DiskImage } from './disk-image.ts';
@@ -61,7 +62,7 @@ async function recovers(context: TestContext, site: BenchSite): Promise<void> {
 async function nothingLost(site: BenchSite, agent: BenchProcess): Promise<void> {
   await site.until(({ uplink }) => uplink?.outboxMessages === 0, 'an empty outbox');
   agent.signal('SIGTERM');
-  assert.equal((await agent.ended()).exitCode, 0);
+  assertStopped(await agent.ended());
   const ours = new Database(site.agentDatabase, { readonly: true });
   const hubs = new Database(site.hubDatabase, { readonly: true });
   try {
@@ -234,7 +235,7 @@ for (const { name, damage, setAside, isLong } of damages) {
         await site.until(({ uplink }) => uplink?.outboxMessages === 0, 'its receipt');
         assert.equal(agent.hasEnded, false);
         agent.signal('SIGTERM');
-        assert.equal((await agent.ended()).exitCode, 0);
+        assertStopped(await agent.ended());
       } finally {
         await site.close();
       }

@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { BenchProcess } from '../bench-process.ts';
+import { type BenchProcess, fieldtap } from '../bench-process.ts';
 import { BenchSite } from '../bench-site.ts';
 import { testNeeding } from '../needs.ts';
 import { PYTHON } from '../plant/mirror-rewriter.ts';
@@ -219,6 +219,12 @@ export function machineTests(): void {
       }, 'the fault');
       const full = { faults: ['disk'], says: /is full.*Free space/ };
       tells(context, 'a full disk', await doctor(HERE, config), full);
+      // The tools on site say it too, and leave nothing half behind.
+      const to = ['--to', join(disk.mountPoint, 'support.tar.gz'), '--yes'];
+      const bundle = await fieldtap(['bundle', '--config', config, ...to]);
+      assert.match(bundle.stderr, /\[BUNDLE_NOT_WRITTEN\]/);
+      const carried = await fieldtap(['export', '--config', config, '--to', disk.mountPoint]);
+      assert.match(carried.stderr, /is full.*another one.*\[EXPORT_STICK_FULL\]/);
       site.broker.tell('cut');
       await site.until(({ uplink }) => uplink?.isConnected === false, 'the cut');
       tells(context, 'a full disk, and a broker that is gone', await doctor(HERE, config), {

@@ -118,12 +118,55 @@ async function setup(plant: VirtualPlant): Promise<void> {
   const set = await host.start(host.fieldtapWords([...words, ...flags])).ended();
   assert.equal(set.exitCode, 0, set.stdout + set.stderr);
   assert.match(set.stdout, new RegExp(`${MIRROR_INTERFACE} brings the plant`));
+  assert.match(set.stdout, /The clock says \d{4}-.*, kept by /);
+  assert.match(set.stdout, new RegExp(`^ok {5}traffic:${MIRROR_INTERFACE} `, 'm'));
   assert.match(await host.readFile(made), new RegExp(`name: "${MIRROR_INTERFACE}", role: mirror`));
+  const anew = [...words, '--json', '--force', '--broker', 'mqtts://hub.example:8883'];
+  const { stdout } = await host.start(host.fieldtapWords(anew)).ended();
+  const { proposal, heard, checks } = JSON.parse(stdout);
+  assert.deepEqual(proposal.names, [MIRROR_INTERFACE]);
+  assert.ok(heard.length > 0 && checks.some(({ name }: { name: string }) => name === 'enrolment'));
   const checked = await host.start(host.fieldtapWords(['check-config', made])).ended();
   assert.equal(checked.exitCode, 0, checked.stdout);
   const again = await host.start(host.fieldtapWords([...words, ...flags])).ended();
   assert.equal(again.exitCode, 1);
   assert.match(again.stderr, /SETUP_CONFIG_EXISTS/);
+  const unknown = ['setup', '--config', join(plant.folder, 'n.yaml'), '--seconds', '0', '--yes'];
+  const named = [...unknown, '--interface', 'eth77'];
+  const unclear = await host.start(host.fieldtapWords(named)).ended();
+  assert.match(unclear.stderr, /no interface "eth77".*one of .*mirror0.*SETUP_INTERFACE_UNCLEAR/);
+  await setupOnATerminal(plant);
+}
+
+/** Question by question: an answer that can't be used is said so at once, and asked for again. */
+async function setupOnATerminal({ sensorHost: host, folder }: VirtualPlant): Promise<void> {
+  const made = join(folder, 'asked', 'fieldtap.yaml');
+  const places = ['--config', made, '--state', join(folder, 'asked')];
+  const words = host.fieldtapWords(['setup', '--seconds', '1', ...places]);
+  const line = words.map((word) => `'${word}'`).join(' ');
+  const terminal = host.start(['script', '-qec', line, '/dev/null'], {
+    env: { TERM: 'xterm', SHELL: '/bin/sh' },
+  });
+  const dialogue = [
+    [/Listen on \[mirror0\]: /, 'eth77'],
+    [/no interface "eth77" on this gateway[\s\S]*Listen on/, ''],
+    [/Name of the site/, 'South'],
+    [/Sector/, 'Water!'],
+    [/site\.sector is not accepted: must be lower-case[\s\S]*Sector/, 'water'],
+    [/broker/, 'hub.example'],
+    [/uplink\.broker is not accepted: must be mqtts:[\s\S]*broker/, ''],
+  ] as const;
+  for (const [question, answer] of dialogue) {
+    await terminal.until(
+      ({ stdout }) => (question.test(stdout) ? true : undefined),
+      String(question),
+    );
+    terminal.tell(answer);
+  }
+  const { exitCode, stdout } = await terminal.ended();
+  assert.equal(exitCode, 0, stdout);
+  assert.match(stdout, /listening on mirror0.* for 1 s\.\.\./);
+  assert.match(await host.readFile(made), /name: "South", sector: "water"[\s\S]*name: "mirror0"/);
 }
 
 /** Frames that the switch lost are told from frames that this gateway's kernel had to drop. */
@@ -201,7 +244,7 @@ export function mirrorTests(): void {
       places: ['plc', 'hmi'],
       mirror: 'vlanTrunk',
       onlyVirtual: 'spoil the mirror',
-      programs: DOCTOR_PROGRAMS,
+      programs: [...DOCTOR_PROGRAMS, 'script'],
     },
     'the mirror and its port: each fault of them, and two at once',
     async (context, plant) => {

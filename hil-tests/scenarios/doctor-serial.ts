@@ -1,17 +1,19 @@
 /**
  * What can be wrong with a tapped serial line, made true on a bus of pseudo-terminals: doctor names
- * the adapter, the silence or the rate. Bytes that the driver loses can't be made here: a
- * pseudo-terminal counts none (agent/diagnostics/doctor.test.ts has that case).
+ * the adapter, the silence or the rate. A pseudo-terminal loses no bytes and has no counter of
+ * them: that some were lost is strace's answer to the agent's question, in the driver's place.
  */
-import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BenchProcess, eventually } from '../bench-process.ts';
 import * as talk from '../devices/serial-talk.ts';
 import { testNeeding } from '../needs.ts';
+import { benchPath } from '../plant/command.ts';
 import { fieldtapWords } from '../plant/program.ts';
 import { VirtualSerialBus } from '../plant/serial-bus.ts';
+import { SOMEBODY, WITHOUT_POWER } from '../privilege.ts';
 import { type Diagnosis, doctor, HERE, tells } from './doctor-bench.ts';
 
 const NEEDS = [
@@ -25,7 +27,6 @@ const BAUD_RATE = 115_200;
 const PAUSE_MS = 12;
 const NOISE_BYTES = 96;
 const POLLS = 40;
-const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 
 function configText(port: string, buffer = 'buffer.db'): string {
   return `site: { name: Line }
@@ -36,6 +37,24 @@ diagnostics: { socket: agent.sock }
 `;
 }
 
+const OVERRUNS = 7;
+/** struct serial_icounter_struct of linux/serial.h: where `overrun` stands, and all before it. */
+const COUNTER_OVERRUN = 28;
+const COUNTERS_BYTES = 44;
+
+/** From now on the terminal's driver says that it has lost bytes (TIOCGICOUNT). */
+async function overrunsOf(agent: BenchProcess, port: string): Promise<BenchProcess> {
+  const counters = Buffer.alloc(COUNTERS_BYTES);
+  counters.writeUInt32LE(OVERRUNS, COUNTER_OVERRUN);
+  const answer = `inject=ioctl:retval=0:poke_exit=@arg3=${counters.toString('hex')}`;
+  const of = ['-f', '-p', String(agent.pid), '-P', realpathSync(port)];
+  const strace = new BenchProcess(['strace', ...of, '-e', 'trace=ioctl', '-e', answer], {
+    env: { PATH: benchPath() },
+  });
+  await strace.until(({ stderr }) => (/attached/.test(stderr) ? true : undefined), 'attaching');
+  return strace;
+}
+
 /** Registers the test of a serial line. */
 export function serialTests(): void {
   testNeeding(
@@ -43,8 +62,6 @@ export function serialTests(): void {
     'a serial line: silent, at a wrong rate, good; pulled out, not ours',
     async (context) => {
       const folder = mkdtempSync(join(tmpdir(), 'ft-line-'));
-      // Another user is to find the configuration in it.
-      chmodSync(folder, 0o755);
       const bus = await VirtualSerialBus.make(folder, BAUD_RATE);
       const config = (name: string, text: string): string => {
         const path = join(folder, `${name}.yaml`);
@@ -84,6 +101,13 @@ export function serialTests(): void {
         }
         const heard = await until((found) => found.faults.length === 0, 'its frames');
         tells(context, 'a good line', heard, {});
+        const counter = await overrunsOf(agent, bus.path('tap'));
+        const lost = await until((found) => found.warnings.includes('traffic:bus'), 'lost bytes');
+        tells(context, 'bytes that the driver lost', lost, {
+          warnings: ['traffic:bus'],
+          says: new RegExp(` ${OVERRUNS} lost.*the driver lost bytes`),
+        });
+        await counter.stop();
         await agent.stop();
 
         const missing = config('missing', configText(join(folder, 'ttyUSB7')));
@@ -96,13 +120,12 @@ export function serialTests(): void {
           faults: ['serial:bus', 'disk'],
         });
         chmodSync(realpathSync(bus.path('tap')), 0o600);
-        const state = mkdtempSync(join(folder, 'nobody-'));
-        chmodSync(state, 0o777);
-        const theirs = config('theirs', configText(bus.path('tap'), join(state, 'b.db')));
+        chownSync(realpathSync(bus.path('tap')), SOMEBODY, SOMEBODY);
+        const theirs = config('theirs', configText(bus.path('tap'), 'theirs.db'));
         tells(
           context,
           'an adapter of another group',
-          await doctor(HERE, theirs, { before: AS_NOBODY }),
+          await doctor(HERE, theirs, { before: WITHOUT_POWER }),
           {
             warnings: [...ALONE, 'serial:bus'],
           },

@@ -4,7 +4,8 @@
  * configuration; with it, what only the agent or the hub knows.
  */
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { eventually } from '../bench-process.ts';
@@ -260,7 +261,7 @@ async function refusedByTheHub(
   await revoked(context, plant, sensor);
 }
 
-/** By the hub's list at the broker: the hub itself never answers a key that it has revoked. */
+/** By the hub's list at the broker, and by the hub's own signed word where the broker lets it in. */
 async function revoked(context: TestContext, plant: VirtualPlant, sensor: Sensor): Promise<void> {
   const { sensorHost: host, uplink } = plant;
   const config = sensor.configPath;
@@ -277,6 +278,30 @@ async function revoked(context: TestContext, plant: VirtualPlant, sensor: Sensor
     faults: [`silence:${MIRROR_INTERFACE}`, 'uplink:tls', 'refused'],
     warnings: ALONE,
   });
+  await host.run('ip', 'addr', 'flush', 'dev', MIRROR_INTERFACE);
+  await uplink.restartBroker((lines) => lines);
+  await uplink.revokeAtTheHub(commonNameIn(certificate));
+  await sensor.start();
+  await sensor.until(
+    ({ uplink: state }) => state?.fault?.code === 'UPLINK_KEY_REVOKED',
+    "the hub's signed word",
+  );
+  const word = {
+    faults: ['revoked'],
+    says: /has revoked this agent's key.*factory-reset --keep-buffer.*enroll --replaces/,
+  };
+  tells(context, 'a key that the hub has revoked', await doctor(host, config), word);
+  await sensor.stop();
+  await uplink.restartBroker((lines) => `${lines}crlfile ${list}\n`);
+  tells(context, 'revoked at the hub and at the broker', await doctor(host, config), {
+    ...word,
+    warnings: ALONE,
+  });
+}
+
+function commonNameIn(certificate: string): string {
+  const { subject } = new X509Certificate(readFileSync(certificate));
+  return subject.replace(/^CN=/, '');
 }
 
 /** Registers the test of the way to the hub. */

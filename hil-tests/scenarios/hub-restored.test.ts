@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type BenchProcess, eventually, startHub } from '../bench-process.ts';
 import { BenchSite } from '../bench-site.ts';
+import { assertStopped } from '../machine-load.ts';
 
 let site: BenchSite | undefined;
 after(() => site?.close());
@@ -56,5 +57,5 @@ test('a hub restored from a backup: a new hubEpoch, a signed statement of what i
 
 async function ended(hub: BenchProcess): Promise<void> {
   hub.signal('SIGTERM');
-  assert.equal((await hub.ended()).exitCode, 0);
+  assertStopped(await hub.ended());
 }

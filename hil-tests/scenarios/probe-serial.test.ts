@@ -1,7 +1,7 @@
 /**
  * The probe on a serial line and behind a serial device server (RTU over TCP), against libmodbus on
  * a bus of pseudo-terminals: what was shown is what is sent, and only when the line has been silent.
- * The ten seconds of the command are the plan's; a plan of the test's own has a shorter silence.
+ * One test waits for the ten seconds of the command itself; a plan of the test's own is shorter.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,6 +23,8 @@ const NEEDS = [
 const BAUD_RATE = 9600;
 const UNIT = 1;
 const SILENT_MS = 400;
+/** What `fieldtap probe` promises, and no flag changes. */
+const COMMAND_SILENT_MS = 10_000;
 const TIMEOUT_MS = 1500;
 /** Server id, a read of two registers: unit, function, body, CRC (section 2.5.1). */
 const FRAMES = ['0111c02c', '010300050002d40a'] as const;
@@ -146,6 +148,36 @@ testNeeding(
     } finally {
       clearInterval(speaking);
     }
+  },
+);
+
+testNeeding(
+  NEEDS,
+  'the command itself listens for ten seconds: then it asks; a byte in the ninth and it does not',
+  async (context) => {
+    const [silent, late] = await Promise.all([line(context), line(context)]);
+    const words = ['--parity', 'none', '--unit', String(UNIT), '--yes'];
+    const beganMs = performance.now();
+    const speak = setTimeout(
+      () => void late.bus.transmit(Uint8Array.of(0x01), 'whole'),
+      COMMAND_SILENT_MS - 1000,
+    );
+    context.after(() => clearTimeout(speak));
+    let firstByteMs: number | undefined;
+    const watch = setInterval(() => {
+      if (silent.bus.bytesSent('client') > 0) firstByteMs ??= performance.now() - beganMs;
+    }, 20);
+    context.after(() => clearInterval(watch));
+    const [asked, refused] = await Promise.all([
+      probe(silent, silent.bus.path('client'), ...words),
+      probe(late, late.bus.path('client'), ...words),
+    ]);
+    assert.equal(asked.exitCode, 0, asked.stderr);
+    assert.match(asked.stderr, /listening on \S+ for 10 s first/);
+    const waitedMs = firstByteMs ?? 0;
+    assert.ok(waitedMs >= COMMAND_SILENT_MS, `the first byte left after ${waitedMs} ms`);
+    assert.match(refused.stderr, /after [6-9]\.\d s: the line is in use\..*\[PROBE_LINE_IN_USE\]/);
+    assert.equal(late.bus.bytesSent('client'), 0);
   },
 );
 

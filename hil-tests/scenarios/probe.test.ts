@@ -8,9 +8,17 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { eventually, fieldtap, startDevice, startFieldtap } from '../bench-process.ts';
+import {
+  BenchProcess,
+  eventually,
+  fieldtap,
+  ROOT,
+  startDevice,
+  startFieldtap,
+} from '../bench-process.ts';
 import { testNeeding } from '../needs.ts';
 import { virtualTest } from '../plant/bench-test.ts';
+import { fieldtapWords } from '../plant/program.ts';
 import { MIRROR_INTERFACE } from '../plant/virtual-plant.ts';
 
 interface Site {
@@ -106,10 +114,56 @@ test('opcua: endpoints and policies, and BuildInfo only with a session', async (
   assert.match(facts.endpoint1, /^opc\.tcp:.* None None$/);
   assert.equal(facts.softwareVersion, undefined);
   assert.match(Buffer.from(sent[0], 'hex').toString('latin1'), /^HELF/);
+  assert.match(facts.server1, /^urn:/);
+  assert.match(facts.applicationUri, /^urn:/);
+  assert.match(facts.certificateSha256, /^[0-9a-f]{64}$/);
   assert.ok(existsSync(join(folder, 'state', 'probe')), 'its own certificate store');
+  assert.deepEqual(servicesOf(sent), [
+    'OpenSecureChannel',
+    'GetEndpoints',
+    'FindServers',
+    'CloseSecureChannel',
+  ]);
   const asked = JSON.parse((await fieldtap([...words, '--session'])).stdout);
   assert.ok(asked.facts.softwareVersion !== undefined, JSON.stringify(asked.facts));
+  const services = servicesOf(asked.sent);
+  assert.ok(services.includes('CreateSession') && services.includes('Read'), services.join());
+  assert.ok(!services.includes('Write') && !services.includes('Call'), services.join());
 });
+
+/** Requests by their binary encoding id (OPC 10000-6, annex A), each once, as they were sent. */
+const SERVICES = new Map([
+  [446, 'OpenSecureChannel'],
+  [452, 'CloseSecureChannel'],
+  [422, 'FindServers'],
+  [428, 'GetEndpoints'],
+  [461, 'CreateSession'],
+  [467, 'ActivateSession'],
+  [473, 'CloseSession'],
+  [631, 'Read'],
+  [673, 'Write'],
+  [712, 'Call'],
+]);
+const OPN_HEAD_BYTES = 12;
+const MSG_HEAD_BYTES = 24;
+const SEQUENCE_BYTES = 8;
+
+function servicesOf(sent: readonly string[]): string[] {
+  const services = sent.flatMap((hex) => {
+    const bytes = Buffer.from(hex, 'hex');
+    const type = bytes.subarray(0, 3).toString('latin1');
+    if (type === 'HEL') return [];
+    let at = MSG_HEAD_BYTES;
+    if (type === 'OPN') {
+      // Policy URI, then two certificates that are absent (length -1).
+      at = OPN_HEAD_BYTES + 4 + bytes.readInt32LE(OPN_HEAD_BYTES) + 8 + SEQUENCE_BYTES;
+    }
+    // A NodeId of four bytes: encoding 1, namespace, identifier.
+    const id = bytes.readUInt16LE(at + 2);
+    return [SERVICES.get(id) ?? `encoding ${id}`];
+  });
+  return [...new Set(services)];
+}
 
 // biome-ignore format: one refusal per line
 const refusals = [
@@ -137,6 +191,7 @@ for (const { name, capture, target, code, ...more } of refusals) {
     ]);
     assert.equal(ended.exitCode, 1);
     assert.ok(ended.stderr.includes(`[${code}]`), ended.stderr);
+    assert.doesNotMatch(ended.stderr, /Error:|connect E|getaddrinfo/, 'no words of a library');
   });
 }
 
@@ -148,6 +203,81 @@ test('without a confirmation nothing is sent', async (context) => {
   const ended = await probe.ended();
   assert.equal(ended.exitCode, 2);
   assert.match(ended.stderr, /nothing was sent/);
+  assert.equal(heard(), '');
+});
+
+testNeeding(
+  [{ kind: 'package', program: 'script' }],
+  'on a terminal it asks: only a yes sends',
+  async (context) => {
+    const { config } = site(context, ELSEWHERE);
+    const { port, heard } = await device(context);
+    const answer = async (text: string): Promise<number> => {
+      const probe = fieldtapWords('probe', 'modbus', `127.0.0.1:${port}`, '--config', config);
+      const line = probe.map((word) => `'${word}'`).join(' ');
+      const terminal = new BenchProcess(['script', '-qec', line, '/dev/null'], {
+        env: { TERM: 'xterm', SHELL: '/bin/sh' },
+      });
+      context.after(() => terminal.stop());
+      const isAsked = ({ stdout }: BenchProcess): true | undefined =>
+        /Send this\? \[y\/N\]/.test(stdout) ? true : undefined;
+      await terminal.until(isAsked, 'the question');
+      terminal.tell(text);
+      return (await terminal.ended()).exitCode;
+    };
+    assert.deepEqual([await answer(''), heard()], [2, '']);
+    assert.deepEqual([await answer('no'), heard()], [2, '']);
+    assert.deepEqual([await answer('y'), heard()], [0, '000100000005012b0e01000002000000020111']);
+  },
+);
+
+test('bytes that are not in the plan are not sent, and end it', async (context) => {
+  const { port, heard } = await device(context);
+  const sender = new BenchProcess([process.execPath, join(ROOT, 'agent/probe/modbus-sender.ts')]);
+  const plan = {
+    protocol: 'modbus',
+    carrier: 'tcp',
+    host: '127.0.0.1',
+    port,
+    unitId: 3,
+    questions: [{ kind: 'serverId' }],
+    // As if a library wanted to write a register where a question was shown.
+    frames: ['000100000006030600010001'],
+    timeoutMs: 1000,
+  };
+  sender.feedBytes(Buffer.from(JSON.stringify(plan)));
+  const { exitCode } = await sender.ended();
+  assert.equal(exitCode, 1);
+  const [said] = sender.facts();
+  assert.deepEqual([said.kind, said.code], ['failed', 'PROBE_BYTES_NOT_PLANNED']);
+  assert.equal(heard(), '');
+});
+
+test('a sender that is killed is told as ended early', async (context) => {
+  const { config } = site(context, ELSEWHERE);
+  const silent = createServer((socket) => void socket.on('error', () => {}));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', () => resolve()));
+  context.after(() => silent.close());
+  const address = silent.address();
+  const target = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  const words = ['probe', 'modbus', target, '--config', config, '--yes', '--timeout', '20000'];
+  const probe = startFieldtap(words);
+  await probe.until(({ stderr }) => (/sending/.test(stderr) ? true : undefined), 'sending');
+  const children = readFileSync(`/proc/${probe.pid}/task/${probe.pid}/children`, 'utf8').trim();
+  for (const pid of children.split(' ')) process.kill(Number(pid), 'SIGKILL');
+  const { exitCode, stderr } = await probe.ended();
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /\[PROBE_ENDED_EARLY\]/);
+});
+
+test('nothing is sent that could not be noted', async (context) => {
+  const { config, folder } = site(context, ELSEWHERE);
+  writeFileSync(join(folder, 'state'), 'a file in place of the folder');
+  const { port, heard } = await device(context);
+  const words = ['probe', 'modbus', `127.0.0.1:${port}`, '--config', config, '--yes'];
+  const ended = await fieldtap(words);
+  assert.equal(ended.exitCode, 1);
+  assert.match(ended.stderr, /nothing was sent.*\[PROBE_NOT_NOTED\]/);
   assert.equal(heard(), '');
 });
 
@@ -208,6 +338,9 @@ virtualTest(
       `{ interfaces: [{ name: ${MIRROR_INTERFACE}, role: mirror }] }`,
     );
     const { sensorHost } = plant;
+    const away = ['probe', 'modbus', '192.0.2.1', '--config', config, '--yes'];
+    const lost = await sensorHost.start(sensorHost.fieldtapWords(away)).ended();
+    assert.match(lost.stderr, /No route of this gateway leads to 192\.0\.2\.1.*\[PROBE_NO_ROUTE\]/);
     await sensorHost.run('ip', 'route', 'add', '10.77.0.0/24', 'dev', MIRROR_INTERFACE);
     const before = await plant.mirrorPort.counters();
     const target = plant.place('plc').ipAddress;

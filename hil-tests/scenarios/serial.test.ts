@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BenchProcess, eventually } from '../bench-process.ts';
+import { askAgent } from '../control-socket.ts';
 import * as talk from '../devices/serial-talk.ts';
 import { testNeeding } from '../needs.ts';
 import { compiledDevice } from '../plant/compiled-device.ts';
@@ -21,7 +22,7 @@ const STRACE = { kind: 'package', program: 'strace' } as const;
 /** Silence between two transmissions: more than 3.5 characters, less than a client's patience. */
 const PAUSE_MS = 12;
 /** The sensor gives up what is held after a second of silence, and reports each second. */
-const SETTLED_MS = 20_000;
+const SETTLED_MS = 60_000;
 /** All that may be done to the port: settings, their readback, error counters; none moves a line. */
 const IOCTLS = ['TCSETS2', 'TCGETS2', 'TIOCGICOUNT', 'FIONBIO'];
 
@@ -251,10 +252,9 @@ async function settled(
 
 async function statusOf(agent: BenchProcess, configPath: string): Promise<LineStatus | undefined> {
   if (agent.hasEnded) throw new Error(`the agent ended: ${agent.stderr}`);
-  const words = fieldtapWords('status', '--json', '--config', configPath);
-  const { exitCode, stdout } = await new BenchProcess(words).ended();
-  if (exitCode !== 0) return undefined;
-  const { interfaces, traffic } = JSON.parse(stdout);
+  const text = await askAgent(join(dirname(configPath), 'agent.sock'), '/v1/status');
+  if (text === undefined) return undefined;
+  const { interfaces, traffic } = JSON.parse(text);
   return { serial: interfaces[0], traffic };
 }
 

@@ -1,6 +1,7 @@
 /**
  * What leaves a gateway by hand holds no secret: a password that crossed the network and secrets in
- * the configuration's comments are planted, and looked for in the support file and on the stick.
+ * the configuration's comments are planted, and looked for in the support file, on the stick (also
+ * inside its compressed messages) and in the preview, at the sharing level that tells most.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -18,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually, fieldtap, startFieldtap } from '../bench-process.ts';
+import { readMessage, textsIn } from '../wire-reader.ts';
 
 /** The bench's OPC UA client logs in with it, in clear, in captures/bench.pcap. */
 const CAPTURE = join(import.meta.dirname, '../captures/bench.pcap');
@@ -34,7 +36,7 @@ test('support file: said first, signed, and without any secret', async (context)
 # ${PLANTED[1]}
 # -----END PRIVATE KEY-----
 # old broker: mqtts://${PLANTED[2]}@hub.example:8883
-site: { name: Bench }
+site: { name: Bench, sharing: full }
 capture: { file: ${CAPTURE} }
 buffer: { path: buffer.db, quotaMiB: 64 }
 uplink: { broker: "mqtt://127.0.0.1:1", credentials: enrolment, summaryIntervalMs: 1000 }
@@ -67,15 +69,8 @@ diagnostics: { socket: agent.sock }
   mkdirSync(inside);
   execFileSync('tar', ['xzf', file, '-C', inside]);
   const names = readdirSync(inside).sort();
-  for (const name of [
-    'alerts.json',
-    'doctor.txt',
-    'metrics.txt',
-    'recording.ndjson',
-    'status.json',
-  ]) {
-    assert.ok(names.includes(name), `${name} is inside`);
-  }
+  for (const name of PARTS) assert.ok(names.includes(name), `${name} is inside`);
+  assert.match(readFileSync(join(inside, 'alerts.json'), 'utf8'), /OPCUA_PASSWORD_CLEAR_TEXT/);
   assertSigned(inside);
   assert.match(readFileSync(join(inside, 'recording.ndjson'), 'utf8'), /"before"[\s\S]*"after"/);
 
@@ -83,16 +78,59 @@ diagnostics: { socket: agent.sock }
   mkdirSync(stick);
   assert.equal((await fieldtap(['export', '--to', stick, '--config', config])).exitCode, 0);
   const key = readFileSync(join(folder, 'site.key'));
+  const told = await fieldtap(['preview', '--count', '100', '--json', '--config', config]);
+  const shown = await fieldtap(['preview', '--count', '100', '--config', config]);
   const secrets = [...PLANTED, ...passwords, key.toString('hex'), key.toString('latin1')];
-  for (const place of [inside, stick]) {
-    for (const name of readdirSync(place)) {
-      const bytes = readFileSync(join(place, name));
-      for (const secret of secrets) {
-        assert.ok(!bytes.includes(Buffer.from(secret, 'latin1')), `a secret is in ${name}`);
-      }
+  const looks = [
+    { what: 'preview --json', bytes: Buffer.from(told.stdout) },
+    { what: 'preview', bytes: Buffer.from(shown.stdout) },
+    ...[inside, stick].flatMap((place) =>
+      readdirSync(place).map((name) => ({ what: name, bytes: readFileSync(join(place, name)) })),
+    ),
+    ...readdirSync(stick).map((name) => ({
+      what: `the messages in ${name}`,
+      bytes: Buffer.from(messagesIn(readFileSync(join(stick, name))), 'latin1'),
+    })),
+  ];
+  for (const { what, bytes } of looks) {
+    for (const secret of secrets) {
+      const plain = Buffer.from(secret, 'latin1');
+      assert.ok(!bytes.includes(plain), `a secret is in ${what}`);
+      assert.ok(!bytes.includes(plain.toString('hex')), `a secret is in ${what}, as hex`);
     }
   }
+  // That the messages were looked into: at this level they name the bench's server.
+  const last = looks.at(-1)?.bytes;
+  assert.ok(last?.includes(Buffer.from(BENCH_ADDRESS).toString('hex')), 'messages are read');
+  assert.match(told.stdout, /"kind":"summary"/);
 });
+
+const PARTS = [
+  'versions.json',
+  'config.yaml',
+  'doctor.txt',
+  'doctor.json',
+  'status.json',
+  'alerts.json',
+  'metrics.txt',
+  'log.txt',
+  'recording.ndjson',
+];
+/** 127.0.0.1, as a summary has it. */
+const BENCH_ADDRESS = [127, 0, 0, 1];
+const ARCHIVE_HEAD_BYTES = 11;
+
+/** All text and all bytes, as hex, of the signed messages of an archive (docs/wire-format.md). */
+function messagesIn(archive: Buffer): string {
+  const texts: string[] = [];
+  for (let at = 0; at < archive.length; ) {
+    const end = at + ARCHIVE_HEAD_BYTES + archive.readUInt32BE(at + 3);
+    const body = archive.subarray(at + ARCHIVE_HEAD_BYTES, end);
+    if (archive[at + 2] === 'M'.charCodeAt(0)) texts.push(...textsIn(readMessage(body)));
+    at = end;
+  }
+  return texts.join('\n');
+}
 
 function assertSigned(inside: string): void {
   const manifest = readFileSync(join(inside, 'manifest.json'));

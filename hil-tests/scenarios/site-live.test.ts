@@ -3,12 +3,22 @@
  * observations as they come.
  */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { BenchProcess, eventually, fieldtap, ROOT, startFieldtap } from '../bench-process.ts';
+import { askAgent } from '../control-socket.ts';
 import { testNeeding } from '../needs.ts';
+import { SOMEBODY, WITHOUT_POWER } from '../privilege.ts';
 
 const CAPTURE = join(import.meta.dirname, '../captures/bench.pcap');
 const ESCAPE = String.fromCharCode(27);
@@ -21,15 +31,15 @@ async function agent(context: TestContext): Promise<string> {
     config,
     `site: { name: Bench }
 capture: { file: ${CAPTURE} }
-buffer: { path: buffer.db, quotaMiB: 64 }
+buffer: { path: state/buffer.db, quotaMiB: 64 }
 diagnostics: { socket: agent.sock }
 `,
   );
   const running = startFieldtap(['run', '--config', config]);
   context.after(() => running.stop());
   await eventually(async () => {
-    const { stdout } = await fieldtap(['status', '--json', '--config', config]);
-    return stdout.includes('"isCapturing":true') || undefined;
+    const status = await askAgent(join(folder, 'agent.sock'), '/v1/status');
+    return status?.includes('"isCapturing":true') || undefined;
   }, 'the agent to capture');
   return config;
 }
@@ -99,16 +109,35 @@ testNeeding(
   'a user who may not use the socket is told so, and not that no agent runs',
   async (context) => {
     const config = await agent(context);
-    chmodSync(dirname(config), 0o755);
-    const before = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
-    for (const words of [['status'], ['top', '--intervals', '1'], ['tail', '--lines', '1']]) {
-      const { exitCode, stderr } = await fieldtap([...words, '--config', config], { before });
+    const folder = dirname(config);
+    const state = join(folder, 'state');
+    mkdirSync(join(state, 'enrolment'));
+    // As systemd makes it: nobody else may look in.
+    chmodSync(state, 0o700);
+    for (const path of [join(folder, 'agent.sock'), state]) chownSync(path, SOMEBODY, SOMEBODY);
+    const before = WITHOUT_POWER;
+    const commands = ['status', 'top', 'tail', 'advisories', 'assets', 'conversations', 'preview'];
+    for (const command of commands) {
+      const { exitCode, stderr } = await fieldtap([command, '--config', config], { before });
       assert.equal(exitCode, 1);
       assert.match(stderr, /\[AGENT_SOCKET_FORBIDDEN\]/);
     }
-    const found = await fieldtap(['doctor', '--config', config, '--json'], { before });
-    const { checks } = JSON.parse(found.stdout);
-    const faults = checks.filter(({ verdict }: { verdict: string }) => verdict === 'fault');
-    assert.deepEqual(faults, [], 'what this user may not do is no fault of the agent');
+    const stats = await fieldtap(['buffer', 'stats', '--config', config], { before });
+    assert.match(stats.stderr, /may not read the buffer.*as root.*\[BUFFER_UNOPENABLE\]/);
+    const enrolled = join(folder, 'enrolled.yaml');
+    const uplink = 'uplink: { broker: "mqtt://127.0.0.1:1", credentials: state/enrolment }\n';
+    writeFileSync(enrolled, readFileSync(config, 'utf8') + uplink);
+    // That nobody answers at the broker's port is true for every user.
+    const cases = [
+      { file: config, faults: [] },
+      { file: enrolled, faults: ['uplink:tcp'] },
+    ];
+    for (const { file, faults } of cases) {
+      const found = await fieldtap(['doctor', '--config', file, '--json'], { before });
+      const { checks } = JSON.parse(found.stdout);
+      const told = checks.filter(({ verdict }: { verdict: string }) => verdict === 'fault');
+      const names = told.map(({ name }: { name: string }) => name);
+      assert.deepEqual(names, faults, 'what this user may not do is no fault of the agent');
+    }
   },
 );

@@ -8,7 +8,7 @@ import type { Bench, ModbusServerPlace, PlaceName } from '../plant/bench.ts';
 import type { Sensor, SensorStatus } from '../plant/sensor.ts';
 
 /** The sensor tells its counts once a second. */
-const SETTLE_MS_MAX = 15_000;
+const SETTLE_MS_MAX = 60_000;
 const LOOK_MS = 200;
 
 export interface BurstOptions {
@@ -91,7 +91,7 @@ export interface Settled {
 
 /**
  * The account once the plant is quiet: a late frame (an ACK, a neighbour's question) may come
- * between two readings, so both sides are read until they agree or ten seconds have passed.
+ * between two readings, so both sides are read until they agree or a minute has passed.
  */
 export async function settled(bench: Bench, sensor: Sensor): Promise<Settled> {
   const untilMs = performance.now() + SETTLE_MS_MAX;
