@@ -1,5 +1,6 @@
 /** The buffer's part of the agent's status: figures, epoch, and what was refused and why. */
 import { readFileSync } from 'node:fs';
+import type { RefusedEntry } from '../buffer/outbox.ts';
 import type { SiteBuffer } from '../buffer/site-buffer.ts';
 import type { Config } from './config.ts';
 import type { BufferStatus } from './diagnostics/agent-status.ts';
@@ -38,12 +39,20 @@ export function bufferStatus(
     ...(lastQuarantinedPath !== undefined && { quarantinedPath: lastQuarantinedPath }),
     ...(bytesWritten !== undefined && { bytesWritten }),
     ...(isRefused && {
-      refusedReasons: [...new Set(buffer.refused(REFUSED_LOOKED_AT).map(({ reason }) => reason))],
+      refusedReasons: reasonsOf(buffer.refused(REFUSED_LOOKED_AT), statistics?.epoch),
     }),
     ...(fault && {
       fault: { code: fault.code, problem: fault.problem, remedy: fault.remedy },
     }),
   };
+}
+
+/** Each once. A revoked key is over with its epoch: another key begins another one. */
+function reasonsOf(refused: readonly RefusedEntry[], currentEpoch: number | undefined): string[] {
+  const told = refused.filter(
+    ({ reason, epoch }) => reason !== 'revoked' || epoch === currentEpoch,
+  );
+  return [...new Set(told.map(({ reason }) => reason))];
 }
 
 /** What this process has handed to storage, as the kernel counts it (proc(5), io: write_bytes). */

@@ -8,6 +8,7 @@ import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { OperatorFault } from './platform/operator-fault.ts';
+import { serialLineName } from './platform/serial-line-name.ts';
 import { describeYamlFaults, parseYaml, type YamlFault } from './platform/yaml-file.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/fieldtap/fieldtap.yaml';
@@ -140,14 +141,6 @@ const schema = z.strictObject({
 
 /** One line of `capture.serial`. */
 export type SerialLineConfig = z.infer<typeof serialLine>;
-
-/** What the line is called in records and on every screen: its name, or `serial1`, `serial2`... */
-export function serialLineName(
-  { name }: { readonly name?: string | undefined },
-  at: number,
-): string {
-  return name ?? `serial${at + 1}`;
-}
 
 /** The configuration with every default filled in; paths are absolute. */
 export type Config = z.infer<typeof schema>;

@@ -70,8 +70,9 @@ const agentSchema = z.strictObject({
 export type AgentFacts = z.infer<typeof agentSchema>;
 
 export type AgentLookup =
-  | { readonly kind: 'known'; readonly key: VerificationKey }
-  | { readonly kind: 'unknown' | 'revoked' };
+  /** `revoked`: it still tells who has signed, and nothing that it signs is taken. */
+  | { readonly kind: 'known' | 'revoked'; readonly key: VerificationKey }
+  | { readonly kind: 'unknown' };
 
 interface Entry {
   checkedAtMs: number;
@@ -81,7 +82,6 @@ interface Entry {
 }
 
 const UNKNOWN: AgentLookup = { kind: 'unknown' };
-const REVOKED: AgentLookup = { kind: 'revoked' };
 
 export class AgentRegistry {
   readonly #folder: string;
@@ -187,7 +187,8 @@ export class AgentRegistry {
       for (const key of [facts, ...facts.furtherKeys]) {
         const isRevoked =
           facts.revoked || (key === facts ? facts.firstKeyRevoked === true : key.revoked);
-        keys.set(key.keyNumber, isRevoked ? REVOKED : known(key, agentId));
+        const { key: verifies } = known(key, agentId);
+        keys.set(key.keyNumber, { kind: isRevoked ? 'revoked' : 'known', key: verifies });
       }
     } catch (error) {
       this.#log.error(
@@ -202,7 +203,7 @@ export class AgentRegistry {
 function known(
   facts: { keyNumber: number; algorithm: 'Ed25519' | 'ES256'; publicKeyHex: string },
   agentId: string,
-): AgentLookup {
+): { readonly key: VerificationKey } {
   const raw = Buffer.from(facts.publicKeyHex, 'hex');
   const key = verificationKey(facts.algorithm, raw);
   if (key === undefined) throw new Error(`publicKeyHex is no key of ${facts.algorithm}`);
@@ -210,7 +211,7 @@ function known(
   if (isFirst && agentIdOf(raw) !== agentId) {
     throw new Error(`publicKeyHex belongs to the agent ${agentIdOf(raw)}`);
   }
-  return { kind: 'known', key };
+  return { key };
 }
 
 /** Throws for a file that isn't there or isn't ours. */

@@ -1,5 +1,14 @@
 /** Archives of a hub: its whole store to one file, and files of agents or of other hubs into it. */
-import { closeSync, createReadStream, fsyncSync, openSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import type { Clock } from '../agent/platform/clock.ts';
 import { OperatorFault } from '../agent/platform/operator-fault.ts';
 import {
@@ -22,9 +31,9 @@ const BATCH_MESSAGES = 256;
 export class ArchiveWriter {
   readonly #descriptor: number;
 
-  /** A new file: an old one of this name is an error, not overwritten. */
-  constructor(path: string) {
-    this.#descriptor = openSync(path, 'wx', 0o640);
+  /** A new file: an old one of this name is an error, and not written over unless told so. */
+  constructor(path: string, flag: 'wx' | 'w' = 'wx') {
+    this.#descriptor = openSync(path, flag, 0o640);
   }
 
   write(record: ArchiveRecord): void {
@@ -146,7 +155,24 @@ export async function* readArchive(path: string) {
   yield* reader.end();
 }
 
-/** Latest receipts as an archive, to be carried back to the site. */
+/**
+ * Receipts of the last time may lie on the stick: newer ones take their place. To be called before
+ * an import, so that nothing is stored whose receipts can't be written. Throws OperatorFault.
+ */
+export function checkReceiptsPlace(path: string): void {
+  if (!existsSync(path)) return;
+  const items = [...new ArchiveReader().push(readFileSync(path))];
+  const [first] = items;
+  const isOfHub = first?.kind === 'begins' && first.writer === 'hub';
+  if (isOfHub && !items.some(({ kind }) => kind === 'message')) return;
+  throw new OperatorFault({
+    code: 'HUB_ARCHIVE_NOT_WRITTEN',
+    problem: `"${path}" is there already, and is no file of receipts; nothing was imported.`,
+    remedy: 'Give the name of a new file with --receipts, such as receipts.ftar on the stick.',
+  });
+}
+
+/** Latest receipts as an archive, to be carried back to the site; in place of older ones. */
 export function writeReceipts(
   path: string,
   receipts: Iterable<Receipt>,
@@ -154,7 +180,8 @@ export function writeReceipts(
   clock: Clock,
   advisories: readonly Uint8Array[] = [],
 ): void {
-  const writer = createWriter(path);
+  const part = `${path}.part`;
+  const writer = createWriter(part, 'w');
   writer.write({ kind: 'begins', writer: 'hub', writtenAtMs: clock.wallMs() });
   writer.write({ kind: 'key', key: keyOf('receipt', signer) });
   for (const bytes of advisories) writer.write({ kind: 'advisory', bytes });
@@ -162,6 +189,7 @@ export function writeReceipts(
     writer.write({ kind: 'receipt', bytes: sealReceipt(signer, receipt) });
   }
   writer.close();
+  renameSync(part, path);
 }
 
 function keyOf(role: 'receipt', { signerId, keyNumber, algorithm, publicKey }: Signer) {
@@ -169,9 +197,9 @@ function keyOf(role: 'receipt', { signerId, keyNumber, algorithm, publicKey }: S
   return { role, signerId, keyNumber, algorithm, publicKeyHex };
 }
 
-function createWriter(path: string): ArchiveWriter {
+function createWriter(path: string, flag?: 'wx' | 'w'): ArchiveWriter {
   try {
-    return new ArchiveWriter(path);
+    return new ArchiveWriter(path, flag);
   } catch (cause) {
     throw new OperatorFault({
       code: 'HUB_ARCHIVE_NOT_WRITTEN',

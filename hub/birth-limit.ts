@@ -1,6 +1,7 @@
 /**
  * A birth is unsigned, and brings an agent's receipts again: at most so often, however many are
- * sent in its name. After a broker's restart all agents are born in the same minute.
+ * sent in its name. After a broker's restart all agents are born in the same minute. The word that
+ * a key is revoked is said no more often either.
  */
 import type { TableUse } from './table-use.ts';
 
@@ -11,7 +12,13 @@ export const BIRTHS_REMEMBERED_MAX = 10_000;
 export class BirthLimit {
   /** The time of each agent's last birth, the oldest first. */
   readonly #births = new Map<string, number>();
+  readonly #table: string;
   #evicted = 0;
+
+  /** `table`: as the metrics call it. */
+  constructor(table = 'births') {
+    this.#table = table;
+  }
 
   /** Whether this birth counts. `nowMs`: monotonic. */
   isDue(agentId: string, nowMs: number): boolean {
@@ -30,6 +37,6 @@ export class BirthLimit {
   /** `evicted`: those that left before their time. */
   get use(): TableUse {
     const { size: used } = this.#births;
-    return { table: 'births', used, max: BIRTHS_REMEMBERED_MAX, evicted: this.#evicted };
+    return { table: this.#table, used, max: BIRTHS_REMEMBERED_MAX, evicted: this.#evicted };
   }
 }

@@ -79,6 +79,12 @@ export class FindingsTable {
   }
 }
 
+/** What a revoked key goes on sending is one case, however many messages it is. */
+export function findingPlace(key: MessageKey, reason: string): MessageKey {
+  const { agentId } = key;
+  return reason === 'revoked' ? { agentId, epoch: 0, stream: 1, sequence: 0 } : key;
+}
+
 /** What is told of a hole that the agent itself has announced. */
 export function droppedText({ reason, from, to, messages }: DroppedRange): string {
   const what =

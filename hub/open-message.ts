@@ -26,20 +26,38 @@ export type OpenedEntry = VerifiedMessage | RefusedMessageEntry | FindingEntry;
 
 /** Never throws on bytes. */
 export function openDelivered({ topic, bytes }: Delivered, registry: AgentRegistry): OpenedEntry {
-  let isRevoked = false;
+  let revokedKey: KeyId | undefined;
   const keyOf = (keyId: KeyId): VerificationKey | undefined => {
     const found = registry.lookup(keyId);
-    isRevoked = found.kind === 'revoked';
-    return found.kind === 'known' ? found.key : undefined;
+    if (found.kind === 'revoked') revokedKey = keyId;
+    return found.kind === 'unknown' ? undefined : found.key;
   };
   const opened = openAgentMessage(bytes, keyOf, topic);
+  const isForged = opened.kind === 'refused' && opened.layer === 'signature';
+  if (revokedKey !== undefined && !isForged) return revoked(opened, revokedKey, registry);
   if (opened.kind === 'opened') return verified(opened, bytes);
-  return refused(opened, isRevoked, topic);
+  return refused(opened, topic);
 }
 
-function refused(refusal: Refusal, isRevoked: boolean, topic: string | undefined): OpenedEntry {
-  const { layer, place } = refusal;
-  const reason = isRevoked ? 'revoked' : refusal.reason;
+/**
+ * Its own agent has signed it, by a key that was good once. The agent is told in a receipt, but
+ * only where none of its keys is good: whoever stole a former key could otherwise have the hub
+ * refuse what an agent in good standing is about to send.
+ */
+function revoked(
+  opened: OpenedAgentMessage | Refusal,
+  { signerId: agentId, keyNumber }: KeyId,
+  registry: AgentRegistry,
+): OpenedEntry {
+  const place = opened.kind === 'opened' ? opened.message : opened.place;
+  const told = { reason: 'revoked', agentId, detail: `rule: key ${keyNumber} is revoked` };
+  if (place === undefined || registry.isEnrolled(agentId)) return { kind: 'finding', ...told };
+  const { epoch, stream, sequence } = place;
+  return { kind: 'refused', epoch, stream, sequence, ...told };
+}
+
+function refused(refusal: Refusal, topic: string | undefined): OpenedEntry {
+  const { layer, reason, place } = refusal;
   const detail = `${layer}: ${refusal.detail}`;
   if (place !== undefined) return { kind: 'refused', ...place, reason, detail };
   const delivered = topic === undefined ? undefined : parseTopic(topic);

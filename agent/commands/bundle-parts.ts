@@ -74,6 +74,9 @@ function withoutEvidence(alert: AgentStatus['alerts'][number]): object {
 async function recordingParts(socketPath: string, seconds: number): Promise<BundlePart[]> {
   const clock = new SystemClock();
   const stop = new AbortController();
+  if (process.stderr.isTTY) {
+    process.stderr.write(`fieldtap: recording ${seconds} s of the live view...\n`);
+  }
   const before = await agentStatus(socketPath);
   const lines = [
     JSON.stringify({ mark: 'before', atMs: clock.wallMs(), traffic: before?.traffic }),

@@ -18,7 +18,7 @@ export async function agentStatus(socketPath: string): Promise<AgentStatus | und
 
 /**
  * Asks the agent to do something. Undefined when none answers there; throws the OperatorFault that
- * it answers.
+ * it answers, or AGENT_SOCKET_FORBIDDEN.
  */
 export async function controlAction(
   socketPath: string,
@@ -26,6 +26,7 @@ export async function controlAction(
   body: Uint8Array,
 ): Promise<unknown> {
   const answer = await exchange(socketPath, path, body);
+  if (answer === undefined && isForbidden(socketPath)) throw forbiddenFault(socketPath);
   if (answer === undefined) return undefined;
   const value: unknown = JSON.parse(answer.text);
   if (answer.statusCode === 200) return value;
@@ -43,6 +44,15 @@ export async function controlAction(
 export async function get(socketPath: string, path: string): Promise<string | undefined> {
   const answer = await exchange(socketPath, path, undefined);
   return answer?.statusCode === 200 ? answer.text : undefined;
+}
+
+/** To be thrown where isForbidden. */
+export function forbiddenFault(socketPath: string): OperatorFault {
+  return new OperatorFault({
+    code: 'AGENT_SOCKET_FORBIDDEN',
+    problem: `This user may not use the agent's control socket "${socketPath}".`,
+    remedy: 'Join its group ("usermod -aG fieldtap NAME", then log in anew), or become root.',
+  });
 }
 
 /** The socket is there, and this user may not write to it. */

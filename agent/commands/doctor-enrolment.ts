@@ -16,10 +16,11 @@ const FILE_CHARACTERS_MAX = 4096;
 
 /** Undefined where this user may not look into the folder: that is no fault of the enrolment. */
 export function enrolmentFacts(folder: string, broker: string): EnrolmentFacts | undefined {
-  if (!existsSync(folder)) return { folder, hasAgentKey: false, missing: [RECEIPT_KEY_FILE] };
   try {
     accessSync(folder, constants.R_OK | constants.X_OK);
-  } catch {
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (isMissing) return { folder, hasAgentKey: false, missing: [RECEIPT_KEY_FILE] };
     return undefined;
   }
   const needed = [

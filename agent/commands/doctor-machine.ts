@@ -16,7 +16,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { listInterfaces } from '../capture/interfaces.ts';
 import { serialPortNames } from '../capture/serial-names.ts';
-import { type Config, serialLineName } from '../config.ts';
+import type { Config } from '../config.ts';
 import type {
   ClockFacts,
   DiskFacts,
@@ -25,9 +25,9 @@ import type {
 } from '../diagnostics/doctor-facts.ts';
 import type { Clock } from '../platform/clock.ts';
 import { openClockTrust } from '../platform/clock-source.ts';
+import { PROGRAM_DATE_MS } from '../platform/program-date.ts';
+import { serialLineName } from '../platform/serial-line-name.ts';
 
-/** No earlier clock can be right: the sources are of this day. */
-const PROGRAM_DATE_MS = Date.UTC(2026, 10, 1);
 const SYNC_WRITES = 5;
 const SYNC_BYTES = 4096;
 const SET_ASIDE_MAX = 16;
@@ -72,11 +72,8 @@ export async function clockFacts(clock: Clock): Promise<ClockFacts> {
 export function diskFacts(bufferPath: string): DiskFacts {
   const folder = dirname(bufferPath);
   const parent = parentThere(folder);
-  if (parent !== folder && statSync(parent).isDirectory() && isAllowed(parent, constants.W_OK)) {
-    const { bavail, blocks, bsize } = statfsSync(parent);
-    const room = { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
-    return { folder, ...room, isWritable: true, isNotMade: true, setAside: [] };
-  }
+  const notMade = parent === folder ? undefined : notMadeIn(parent, folder);
+  if (notMade !== undefined) return notMade;
   const nothing = { folder, freeBytes: 0, totalBytes: 0, isWritable: false, setAside: [] };
   try {
     const status = statSync(folder);
@@ -99,12 +96,28 @@ export function diskFacts(bufferPath: string): DiskFacts {
       setAside: setAsideOf(bufferPath),
     };
   } catch (error) {
-    return { ...nothing, error: codeOf(error) === 'ENOENT' ? 'no folder' : codeOf(error) };
+    const code = codeOf(error);
+    if (code === 'EACCES') return { ...nothing, isOfOther: true };
+    return { ...nothing, error: code === 'ENOENT' ? 'no folder' : code };
   }
 }
 
+/** A folder that the agent's first start makes; undefined where nobody can make one. */
+function notMadeIn(parent: string, folder: string): DiskFacts | undefined {
+  const status = statSync(parent);
+  if (!status.isDirectory()) return undefined;
+  const refusal = refusalOf(parent, constants.W_OK);
+  const isOfOther = refusal === 'EACCES' && status.uid !== process.getuid?.();
+  if (refusal !== undefined && !isOfOther) return undefined;
+  const { bavail, blocks, bsize } = statfsSync(parent);
+  const room = { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  const isWritable = refusal === undefined;
+  const made = { folder, ...room, isWritable, isNotMade: true, setAside: [] };
+  return isOfOther ? { ...made, isOfOther } : made;
+}
+
 /** The folder itself, or the nearest one above it that is there: the agent makes the rest. */
-function parentThere(folder: string): string {
+export function parentThere(folder: string): string {
   const above = dirname(folder);
   const isThere = statSync(folder, { throwIfNoEntry: false }) !== undefined;
   return isThere || above === folder ? folder : parentThere(above);
@@ -138,6 +151,7 @@ function syncMsOf(folder: string): number | string | undefined {
 /** Files that the buffer set aside bear their time in their name. */
 function setAsideOf(bufferPath: string): string[] {
   const mark = `${basename(bufferPath)}.quarantined-`;
+  if (!isAllowed(dirname(bufferPath), constants.R_OK)) return [];
   return readdirSync(dirname(bufferPath))
     .filter((name) => name.startsWith(mark) && !/-(?:wal|shm)$/.test(name))
     .sort()

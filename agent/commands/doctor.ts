@@ -5,7 +5,7 @@
  */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { canCapture } from '../capture/interfaces.ts';
-import { type Config, DEFAULT_SOCKET_PATH, loadConfig, serialLineName } from '../config.ts';
+import { type Config, DEFAULT_SOCKET_PATH, loadConfig } from '../config.ts';
 import type { AgentStatus, BufferStatus } from '../diagnostics/agent-status.ts';
 import { type Check, exitCodeOf } from '../diagnostics/check.ts';
 import { isEnrolled } from '../diagnostics/checks/uplink.ts';
@@ -14,6 +14,7 @@ import type { DoctorFacts, Heard, UplinkStep } from '../diagnostics/doctor-facts
 import { checksText } from '../diagnostics/doctor-text.ts';
 import { SystemClock } from '../platform/clock.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
+import { serialLineName } from '../platform/serial-line-name.ts';
 import { escapeJson } from '../platform/wire-text.ts';
 import { agentStatus, isForbidden } from './control-client.ts';
 import { enrolmentFacts } from './doctor-enrolment.ts';

@@ -247,6 +247,9 @@ function exportText(exported: Exported): string {
   const lines = [
     `${escapeText(file)}: ${messagesWritten} messages written (${bytesWritten} bytes), ` +
       `${messagesThere} were there already`,
+    ...(messagesWritten + messagesThere === 0
+      ? ["Nothing has to be carried: all that this gateway signed has the hub's receipt."]
+      : []),
     ...(bytesCutOff > 0 ? [`A torn record of ${bytesCutOff} bytes at its end was cut off.`] : []),
     'Nothing is deleted here: that happens when the hub\'s receipts come back ("fieldtap import").',
     'At the hub: fieldtap-hub import FILE',

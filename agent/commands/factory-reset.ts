@@ -29,7 +29,7 @@ const CREDENTIAL_FILES = [
   ...Object.values(TLS_FILES),
 ];
 /** Beside the buffer. */
-const STATE_FILES = ['site.key', 'advisories.json'];
+const STATE_FILES = ['site.key', 'advisories.json', 'probe.ndjson', 'probe'];
 
 export interface FactoryResetOptions {
   readonly config: string;
@@ -48,7 +48,7 @@ export function factoryReset(options: FactoryResetOptions): void {
       ...(options.keepBuffer ? [] : bufferFiles(buffer.path)),
     ];
     if (!options.yes) throw notConfirmed(files.length, waiting(buffer.path));
-    for (const file of files) rmSync(file, { force: true });
+    for (const file of files) rmSync(file, { force: true, recursive: true });
     const said = options.json
       ? JSON.stringify({ removed: files })
       : files.map((file) => escapeText(`removed ${file}`)).join('\n') || 'there was nothing';

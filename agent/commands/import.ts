@@ -83,7 +83,7 @@ async function importFile(
     } catch (error) {
       if (!(error instanceof OperatorFault) || error.code === 'AGENT_NOT_RUNNING') throw error;
       if (imported.refused.length < REFUSED_TOLD_MAX) {
-        imported.refused.push(`${error.problem} [${error.code}]`);
+        imported.refused.push(`${error.problem} ${error.remedy} [${error.code}]`);
       }
     }
   }

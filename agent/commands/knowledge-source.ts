@@ -7,7 +7,7 @@ import type { AssetNote } from '../../buffer/state-store.ts';
 import type { KnowledgeQuestion } from '../../protocols/knowledge-question.ts';
 import { loadConfig } from '../config.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
-import { get } from './control-client.ts';
+import { forbiddenFault, get, isForbidden } from './control-client.ts';
 import { socketOf } from './site-socket.ts';
 
 export interface KnowledgeOptions {
@@ -36,6 +36,7 @@ export async function askKnowledge(
     // The agent is the same program; it puts the notes beside the facts.
     return { value, notes: (notes ?? []) as readonly AssetNote[], from: 'agent' };
   }
+  if (isForbidden(socketPath)) throw forbiddenFault(socketPath);
   if (!existsSync(options.config)) throw noAgent(socketPath);
   return readBuffer(loadConfig(options.config), question);
 }

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import type { LiveInterval } from '../diagnostics/live-feed.ts';
 import { liveInterval } from '../diagnostics/live-line.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
-import { isForbidden } from './control-client.ts';
+import { forbiddenFault, isForbidden } from './control-client.ts';
 
 /** Longer than any line the agent writes. */
 const LINE_CHARACTERS_MAX = 8 * 2 ** 20;
@@ -43,13 +43,7 @@ export function followLive(
 
 /** No agent answers there, or this user may not ask it: then the socket is there and closed. */
 export function notRunning(socketPath: string): OperatorFault {
-  if (isForbidden(socketPath)) {
-    return new OperatorFault({
-      code: 'AGENT_SOCKET_FORBIDDEN',
-      problem: `This user may not use the agent's control socket "${socketPath}".`,
-      remedy: 'Join its group ("usermod -aG fieldtap NAME", then log in anew), or become root.',
-    });
-  }
+  if (isForbidden(socketPath)) return forbiddenFault(socketPath);
   return new OperatorFault({
     code: 'AGENT_NOT_RUNNING',
     problem: `No agent answers on "${socketPath}".`,

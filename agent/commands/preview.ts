@@ -14,7 +14,7 @@ import { loadConfig } from '../config.ts';
 import { escapeJson } from '../platform/wire-text.ts';
 import { outgoingOrder } from '../uplink/outgoing-order.ts';
 import { PREVIEW_PATH } from '../uplink-actions.ts';
-import { controlAction } from './control-client.ts';
+import { controlAction, isForbidden } from './control-client.ts';
 import { socketOf } from './site-socket.ts';
 
 export interface PreviewOptions {
@@ -70,7 +70,7 @@ async function ofAgent(
   options: Pick<PreviewOptions, 'config' | 'socket' | 'count'>,
 ): Promise<Preview | undefined> {
   const socketPath = socketOf(options);
-  if (!existsSync(socketPath)) return undefined;
+  if (!existsSync(socketPath) && !isForbidden(socketPath)) return undefined;
   const body = new TextEncoder().encode(JSON.stringify({ messagesMax: options.count }));
   const answer = await controlAction(socketPath, PREVIEW_PATH, body);
   if (answer === undefined) return undefined;

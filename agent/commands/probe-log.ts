@@ -1,7 +1,7 @@
 /**
  * What the probe did is written down twice: as an observation of the running agent, and, whether or
  * not one runs, as a line of probe.ndjson in the state folder. A probe that nobody can find later
- * would look like an attack.
+ * would look like an attack, so nothing is sent before the line can be written.
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +14,21 @@ import type { LearnedAsset } from './probe-facts.ts';
 import type { ProbeResult } from './probe-run.ts';
 
 const LOG_FILE = 'probe.ndjson';
+
+/** Throws PROBE_NOT_NOTED where this user may not write the log: then nothing may be sent. */
+export function checkLog(stateFolder: string): void {
+  try {
+    mkdirSync(stateFolder, { recursive: true });
+    appendFileSync(join(stateFolder, LOG_FILE), '', { mode: 0o640 });
+  } catch (cause) {
+    throw new OperatorFault({
+      code: 'PROBE_NOT_NOTED',
+      problem: `What the probe sends could not be noted in "${stateFolder}"; nothing was sent.`,
+      remedy: 'Run the probe as the user of the agent, or as root.',
+      cause,
+    });
+  }
+}
 
 /** True: an agent runs and has it. */
 export async function noteProbe(
@@ -34,9 +49,7 @@ export async function noteProbe(
     ...facts,
     ...(learned && { learned }),
   };
-  const taken = await controlAction(socketPath, '/v1/probed', Buffer.from(JSON.stringify(details)));
   try {
-    mkdirSync(stateFolder, { recursive: true });
     const line = escapeJson(JSON.stringify({ at, user: process.getuid?.() ?? -1, ...result }));
     appendFileSync(join(stateFolder, LOG_FILE), `${line}\n`, { mode: 0o640 });
   } catch (cause) {
@@ -47,5 +60,6 @@ export async function noteProbe(
       cause,
     });
   }
-  return taken !== undefined;
+  const body = Buffer.from(JSON.stringify(details));
+  return (await controlAction(socketPath, '/v1/probed', body)) !== undefined;
 }

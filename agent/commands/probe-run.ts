@@ -24,14 +24,18 @@ export interface ProbeResult {
   failed?: { readonly code: string; readonly problem: string };
 }
 
-/** Never rejects: whatever goes wrong is part of the result. */
-export function runSender(plan: ProbePlan, onSend: (hex: string) => void): Promise<ProbeResult> {
+/** Never rejects: whatever goes wrong is part of the result. `spareMs`: beyond its questions. */
+export function runSender(
+  plan: ProbePlan,
+  onSend: (hex: string) => void,
+  spareMs = SPARE_MS,
+): Promise<ProbeResult> {
   const target = plan.protocol === 'modbus' ? `${plan.host}:${plan.port}` : plan.endpointUrl;
   const result: ProbeResult = { target, source: 'probe', sent: [], facts: {}, unanswered: [] };
   if (plan.protocol === 'opcua') mkdirSync(plan.storeFolder, { recursive: true, mode: 0o700 });
   const [program, ...words] = partWords(SENDERS[plan.protocol]);
   const questions = plan.protocol === 'modbus' ? plan.questions.length : 6;
-  const limitMs = plan.timeoutMs * questions + SPARE_MS;
+  const limitMs = plan.timeoutMs * questions + spareMs;
   return new Promise((resolve) => {
     const child = spawn(program, words, {
       stdio: ['pipe', 'pipe', 'ignore'],

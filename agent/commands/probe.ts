@@ -11,7 +11,7 @@ import { escapeJson, escapeText } from '../platform/wire-text.ts';
 import { questionText, requestFrames } from '../probe/modbus-frames.ts';
 import type { ModbusCarrier, ModbusQuestion, ProbePlan } from '../probe/probe-plan.ts';
 import { keepLearned, learnedAsset } from './probe-facts.ts';
-import { noteProbe } from './probe-log.ts';
+import { checkLog, noteProbe } from './probe-log.ts';
 import { type ProbeResult, runSender } from './probe-run.ts';
 import { checkAllowed, checkSerialTarget, networkTarget } from './probe-target.ts';
 
@@ -107,28 +107,43 @@ async function probe(
   options: ProbeOptions,
   { buffer, diagnostics }: Config,
 ): Promise<number> {
+  checkLog(dirname(buffer.path));
   // On standard error, so that --json leaves one object on standard output.
   process.stderr.write(`${lines.map(escapeText).join('\n')}\n`);
   if (!(await isConfirmed(options))) {
     process.stderr.write('fieldtap: nothing was sent; add --yes to send it.\n');
     return EXIT_NOT_CONFIRMED;
   }
-  const result = await runSender(plan, (hex) => {
-    if (plan.protocol === 'opcua') process.stderr.write(`  sending ${hex}\n`);
-  });
+  if (plan.protocol === 'modbus' && plan.serial !== undefined) {
+    const { silentMs } = plan.serial;
+    process.stderr.write(
+      `  listening on ${escapeText(plan.host)} for ${silentMs / 1000} s first\n`,
+    );
+  }
+  const result = await runSender(plan, (hex) => process.stderr.write(`  sending ${hex}\n`));
   const learned = learnedAsset(plan, result);
-  const isNoted = await noteProbe(plan, result, diagnostics.socket, dirname(buffer.path), learned);
-  if (!isNoted && learned !== undefined && !(await keepLearned(learned, buffer))) {
+  const noted = await settled(
+    noteProbe(plan, result, diagnostics.socket, dirname(buffer.path), learned),
+  );
+  if (noted.value !== true && learned !== undefined && !(await keepLearned(learned, buffer))) {
     process.stderr.write('fieldtap: no buffer takes it: the list of assets does not show it.\n');
   }
-  process.stdout.write(
-    options.json ? `${escapeJson(JSON.stringify(result))}\n` : resultText(result),
-  );
+  if (options.json) process.stdout.write(`${escapeJson(JSON.stringify(result))}\n`);
+  else process.stdout.write(resultText(result));
+  if (noted.error !== undefined) throw noted.error;
   if (result.failed !== undefined) {
     const { code, problem } = result.failed;
-    throw new OperatorFault({ code, problem, remedy: remedyOf(code) });
+    throw new OperatorFault({ code, problem, remedy: remedyOf(code, plan) });
   }
   return Object.keys(result.facts).length > 0 ? 0 : 1;
+}
+
+/** What was learned is shown also where it can't be noted. */
+async function settled<T>(work: Promise<T>): Promise<{ value?: T; error?: unknown }> {
+  return work.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
 }
 
 async function isConfirmed({ yes }: ProbeOptions): Promise<boolean> {
@@ -147,7 +162,7 @@ function resultText({ facts, unanswered }: ProbeResult): string {
     ...Object.entries(facts).map(([name, value]) => `${name}: ${value}`),
     ...unanswered.map(({ question, problem }) => `no answer to ${question}: ${problem}`),
   ];
-  return `${lines.map(escapeText).join('\n')}\n`;
+  return lines.map((line) => `${escapeText(line)}\n`).join('');
 }
 
 function carrierOf(target: string, { rtu }: ModbusProbeOptions): ModbusCarrier {
@@ -171,11 +186,14 @@ function readOf(text: string): ModbusQuestion {
   });
 }
 
-function remedyOf(code: string): string {
+function remedyOf(code: string, plan: ProbePlan): string {
   switch (code) {
     case 'PROBE_LINE_IN_USE':
       return 'Leave it alone: two clients on one line disturb each other. Tap it instead.';
     case 'PROBE_TARGET_UNREACHABLE':
+      if (plan.protocol === 'modbus' && plan.carrier === 'serial') {
+        return 'Check that no other program has it open, and that this user may (group dialout).';
+      }
       return 'Check address, port and that the device is on; a firewall may stand between.';
     case 'PROBE_BYTES_NOT_PLANNED':
       return 'Nothing but the plan was sent. Report it with the version of this program.';

@@ -147,7 +147,7 @@ function addProbe(program: Command, exitWith: (code: number) => void): void {
       .addHelpText('after', `\nExample:\n  fieldtap probe ${example}\n`);
   common('modbus', 'device identification, server id, named registers', 'modbus 10.0.0.9 --unit 1')
     .argument('<target>', 'address[:port], or the path of a serial port')
-    .option('--unit <id>', 'unit identifier', wholeNumber, 1)
+    .option('--unit <id>', 'unit identifier', unitIdentifier, 1)
     .option('--rtu', 'RTU frames over TCP', false)
     .option('--read <what...>', 'holdingRegister:100:2 and the like')
     .option('--baud-rate <rate>', 'of a serial port', wholeNumber, 9600)
@@ -167,6 +167,15 @@ function addProbe(program: Command, exitWith: (code: number) => void): void {
       const { probeOpcua } = await import('./probe.ts');
       exitWith(await probeOpcua(target, options));
     });
+}
+
+/** One byte on the wire: a greater number would ask another device than the one that was named. */
+function unitIdentifier(text: string): number {
+  const value = Number(text);
+  if (text === '' || !Number.isInteger(value) || value < 0 || value > 255) {
+    throw new InvalidArgumentError('It takes 0 to 255.');
+  }
+  return value;
 }
 
 function wholeNumber(text: string): number {

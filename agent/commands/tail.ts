@@ -19,6 +19,9 @@ export async function tail(options: TailOptions): Promise<number> {
   process.once('SIGINT', end);
   process.once('SIGTERM', end);
   process.stdout.once('error', end);
+  if (process.stderr.isTTY) {
+    process.stderr.write('fieldtap: observations as they come; Ctrl-C ends it.\n');
+  }
   let written = 0;
   const print = (value: unknown, text: () => string): void => {
     if (options.lines > 0 && written >= options.lines) return;

@@ -43,7 +43,7 @@ export async function top(options: TopOptions): Promise<number> {
   process.once('SIGTERM', end);
   output.once('error', end);
   if (isScreen) {
-    output.write(ENTER);
+    output.write(`${ENTER}${HOME}waiting for the first second...`);
     output.on('resize', draw);
     onKey(end);
   }

@@ -86,6 +86,16 @@ test('1,000 summaries to the hub on a stick, receipts back, deletion', async (co
   // The first message of each of the two streams is epochBegins.
   assert.equal(JSON.parse(exported.stdout).messagesWritten, SUMMARIES + 2);
 
+  const spans = [
+    { words: ['--until', '2001-01-01'], messages: 0 },
+    { words: ['--from', '2001-01-01', '--until', '2999-01-01T00:00Z'], messages: SUMMARIES + 2 },
+  ];
+  for (const [at, { words, messages }] of spans.entries()) {
+    const to = join(folder, `span-${at}`);
+    mkdirSync(to);
+    const spanned = await fieldtap(['export', '--to', to, '--config', config, '--json', ...words]);
+    assert.equal(JSON.parse(spanned.stdout).messagesWritten, messages, words.join(' '));
+  }
   const whole = readFileSync(file);
   writeFileSync(file, whole.subarray(0, Math.floor(whole.length / 2)));
   const resumed = await fieldtap(['export', '--to', stick, '--config', config, '--json']);
@@ -105,11 +115,21 @@ test('1,000 summaries to the hub on a stick, receipts back, deletion', async (co
   ]).ended();
   assert.equal(imported.exitCode, 0, imported.stderr + imported.stdout);
   assert.equal(JSON.parse(imported.stdout).stored, SUMMARIES + 2);
-  const again = await startHub(['import', file, '--config', hub, '--json']).ended();
+  const words = ['import', file, '--receipts', receipts, '--config', hub, '--json'];
+  const again = await startHub(words).ended();
   assert.deepEqual(
     [again.exitCode, JSON.parse(again.stdout).duplicates, JSON.parse(again.stdout).stored],
     [0, SUMMARIES + 2, 0],
   );
+  assert.equal(again.stderr, '', 'receipts of the last time are replaced by those of today');
+  const precious = join(folder, 'precious');
+  writeFileSync(precious, 'no receipts at all');
+  const refused = await startHub(['import', file, '--receipts', precious, '--config', hub]).ended();
+  assert.match(
+    refused.stderr,
+    /no file of receipts; nothing was imported.*HUB_ARCHIVE_NOT_WRITTEN/,
+  );
+  assert.equal(readFileSync(precious, 'utf8'), 'no receipts at all');
   const tampered = await startHub(['import', tamper(file), '--config', hub, '--json']).ended();
   assert.equal(tampered.exitCode, 1);
   assert.deepEqual(JSON.parse(tampered.stdout).reasons, { signatureInvalid: 1 });
@@ -125,6 +145,8 @@ test('1,000 summaries to the hub on a stick, receipts back, deletion', async (co
     return stdout === '' ? undefined : JSON.parse(stdout).uplink.outboxMessages;
   };
   const before = await eventually(waiting, 'the agent');
+  const nothing = await fieldtap(['import', join(folder, 'none'), '--config', config]);
+  assert.match(nothing.stderr, /\[IMPORT_UNREADABLE\]/);
   const back = await fieldtap(['import', receipts, '--config', config, '--json']);
   assert.equal(back.exitCode, 0, back.stderr + back.stdout);
   assert.equal(JSON.parse(back.stdout).receiptsTaken, 2);
@@ -133,6 +155,12 @@ test('1,000 summaries to the hub on a stick, receipts back, deletion', async (co
     before > SUMMARIES && after !== undefined && after < 50,
     `${before} before, ${after} after`,
   );
+
+  const next = join(folder, 'next');
+  mkdirSync(next);
+  const rest = await fieldtap(['export', '--to', next, '--config', config, '--json']);
+  const { messagesWritten: left } = JSON.parse(rest.stdout);
+  assert.ok(left < 50, `only what has no receipt is carried again: ${left}`);
 
   writeFileSync(receipts, flip(readFileSync(receipts)));
   const broken = await fieldtap(['import', receipts, '--config', config]);

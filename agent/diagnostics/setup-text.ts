@@ -1,6 +1,6 @@
 /** What setup shows of the interfaces, and the configuration it writes. */
 import { escapeText } from '../platform/wire-text.ts';
-import type { ClockFacts, Heard, InterfaceFacts } from './doctor-facts.ts';
+import type { ClockFacts, DiskFacts, Heard, InterfaceFacts } from './doctor-facts.ts';
 import { type Proposal, plantMessages } from './setup-proposal.ts';
 
 export interface SetupAnswers {
@@ -11,9 +11,23 @@ export interface SetupAnswers {
   readonly broker?: string;
   /** Buffer and enrolment lie here. */
   readonly stateFolder: string;
+  readonly quotaMiB: number;
 }
 
 const PORTS_SHOWN = 4;
+/** As the configuration has it where nothing is said. */
+export const QUOTA_MIB = 1024;
+const QUOTA_MIB_MIN = 16;
+const MIB = 2 ** 20;
+/** A small disk keeps some room for what else is on it. */
+const QUOTA_SHARE = 0.7;
+
+/** A quota that the disk can hold, so that doctor needn't ask for a smaller one. */
+export function quotaThatFits({ freeBytes, error }: DiskFacts): number {
+  if (error !== undefined) return QUOTA_MIB;
+  const fits = Math.floor((freeBytes / MIB) * QUOTA_SHARE);
+  return Math.max(QUOTA_MIB_MIN, Math.min(QUOTA_MIB, fits));
+}
 
 export function surveyText(
   interfaces: readonly InterfaceFacts[],
@@ -54,7 +68,7 @@ function interfaceLines(each: InterfaceFacts, heard: readonly Heard[]): string[]
 
 /** YAML by hand, so that a person finds each thing where the documents show it. */
 export function configText(answers: SetupAnswers): string {
-  const { siteName, sector, sharing, interfaces, broker, stateFolder } = answers;
+  const { siteName, sector, sharing, interfaces, broker, stateFolder, quotaMiB } = answers;
   const site = [
     `name: ${quoted(siteName)}`,
     ...(sector === undefined ? [] : [`sector: ${quoted(sector)}`]),
@@ -69,7 +83,7 @@ export function configText(answers: SetupAnswers): string {
 site: { ${site.join(', ')} }
 capture:
   interfaces: [${ports.join(', ')}]
-buffer: { path: ${quoted(`${stateFolder}/buffer.db`)}, quotaMiB: 1024 }
+buffer: { path: ${quoted(`${stateFolder}/buffer.db`)}, quotaMiB: ${quotaMiB} }
 ${uplink}
 probe: { allowed: false }
 `;

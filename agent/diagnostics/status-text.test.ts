@@ -28,6 +28,16 @@ test('one is once, and more are counted', () => {
   assert.match(statusText({ ...STATUS, workerRestarts: 2 }), /restarted 2 times/);
 });
 
+test('messages that the hub refused are told with its reason', () => {
+  const uplink = STATUS.uplink && { ...STATUS.uplink, refusedMessages: 2 };
+  const buffer = { ...STATUS.buffer, refusedReasons: ['revoked'] };
+  assert.match(
+    statusText({ ...STATUS, buffer, ...(uplink && { uplink }) }),
+    /2 refused \(revoked\)/,
+  );
+  assert.match(statusText(STATUS), /0 refused$/m);
+});
+
 test('blocks of a tap that left unmerged are told, and nothing is when there are none', () => {
   const row = { table: 'tapBlocks', used: 0, max: 16, evicted: 3, refused: 0 };
   assert.match(statusText({ ...STATUS, tables: [row] }), /3 blocks of the tap left unmerged/);

@@ -24,7 +24,7 @@ export function statusText(status: AgentStatus): string {
       `${mib(buffer.bytesWrittenToday ?? 0)} written today` +
       (buffer.fault ? `   FAULT ${buffer.fault.code}` : ''),
     ...(buffer.fault ? [`           ${escapeText(buffer.fault.problem)}`] : []),
-    ...uplinkLines(status.uplink),
+    ...uplinkLines(status.uplink, buffer.refusedReasons),
     ...advisoryLines(status),
     ...alertLines(status),
   ];
@@ -64,17 +64,21 @@ function captureLine(status: AgentStatus): string {
 /** It should have renewed itself by then. */
 const CERTIFICATE_DAYS_TOLD = 30;
 
-function uplinkLines(uplink: UplinkStatus | undefined): string[] {
+function uplinkLines(
+  uplink: UplinkStatus | undefined,
+  refusedReasons: readonly string[] = [],
+): string[] {
   if (uplink === undefined) return ['uplink     none configured: everything stays here'];
   const receipt =
     uplink.receiptAgeSeconds === undefined
       ? 'no receipt yet'
       : `last receipt ${span(uplink.receiptAgeSeconds)} ago`;
+  const reasons = refusedReasons.length === 0 ? '' : ` (${refusedReasons.join(', ')})`;
   return [
     `uplink     ${uplink.isConnected ? 'connected' : 'NOT CONNECTED'} ` +
       `to ${escapeText(uplink.broker)}, ${receipt}`,
     `           ${uplink.outboxMessages} messages waiting (${uplink.outboxBytes} bytes), ` +
-      `${uplink.refusedMessages} refused`,
+      `${uplink.refusedMessages} refused${escapeText(reasons)}`,
     ...((uplink.certificateDaysLeft ?? CERTIFICATE_DAYS_TOLD) < CERTIFICATE_DAYS_TOLD
       ? [`           certificate ends in ${uplink.certificateDaysLeft} days`]
       : []),

@@ -4,6 +4,8 @@
  */
 import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { schemaWords, unwrap } from './yaml-file/schema-words.ts';
+import { syntaxWords } from './yaml-file/syntax-words.ts';
 
 /** One thing that is wrong with a file. */
 export interface YamlFault {
@@ -31,8 +33,7 @@ export function parseYaml<Schema extends z.ZodType>(
     const faults = document.errors.map((error) => ({
       line: lineCounter.linePos(error.pos[0]).line,
       key: '',
-      problem: `This is not YAML: ${error.message.split('\n')[0]}`,
-      remedy: 'Check indentation, quotes and brackets near this line.',
+      ...syntaxWords(error.code, error.message),
     }));
     return { kind: 'faults', faults };
   }
@@ -48,6 +49,7 @@ export function parseYaml<Schema extends z.ZodType>(
   const place: Place = {
     schema,
     manual,
+    value,
     lineOf: (path) => lineOf(document.contents, path, lineCounter),
   };
   return { kind: 'faults', faults: parsed.error.issues.flatMap((issue) => faultsOf(issue, place)) };
@@ -67,6 +69,7 @@ export function describeYamlFaults(path: string, faults: readonly YamlFault[]): 
 interface Place {
   readonly schema: z.ZodType;
   readonly manual: string;
+  readonly value: unknown;
   lineOf(path: readonly PropertyKey[]): number;
 }
 
@@ -82,34 +85,35 @@ function faultsOf(issue: z.core.$ZodIssue, place: Place): YamlFault[] {
       };
     });
   }
-  return [
-    {
-      line: place.lineOf(issue.path),
-      key: issue.path.join('.'),
-      problem: `is not accepted: ${issue.message}.`,
-      remedy: `See ${place.manual} for what this key may hold.`,
-    },
-  ];
+  const { path } = issue;
+  const words = schemaWords(
+    issue,
+    schemaAt(place.schema, path),
+    valueAt(place.value, path),
+    place.manual,
+  );
+  return [{ line: place.lineOf(path), key: path.join('.'), ...words }];
+}
+
+function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, step) => (typeof step === 'number' ? elementOf(inner) : memberOf(inner, step)),
+    schema,
+  );
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, step) =>
+      typeof inner === 'object' && inner !== null ? Reflect.get(inner, step) : undefined,
+    value,
+  );
 }
 
 /** The keys that are known where an unknown one stood, for whoever misspelt one. */
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string {
-  let shape: unknown = schema;
-  for (const step of path)
-    shape = typeof step === 'number' ? elementOf(shape) : memberOf(shape, step);
-  const keys = Object.keys(shapeOf(shape) ?? {});
+  const keys = Object.keys(shapeOf(schemaAt(schema, path)) ?? {});
   return keys.length === 0 ? '' : ` (known here: ${keys.join(', ')})`;
-}
-
-/** Zod wraps a schema for each default and optional; the object lies inside. */
-function unwrap(value: unknown): unknown {
-  let inner = value;
-  for (let depth = 0; depth < 4; depth++) {
-    if (inner instanceof z.ZodDefault || inner instanceof z.ZodOptional) inner = inner.unwrap();
-    else if (inner instanceof z.ZodPipe) inner = inner.in;
-    else break;
-  }
-  return inner;
 }
 
 function shapeOf(value: unknown): Record<string, unknown> | undefined {

@@ -65,11 +65,15 @@ interface Opened {
 async function openTcp(plan: ModbusPlan): Promise<Opened> {
   const socket = new Socket();
   await new Promise<void>((resolve, reject) => {
-    const limit = setTimeout(() => reject(new Error('no answer in time')), plan.timeoutMs);
-    socket.once('error', reject);
+    const { host, port, timeoutMs } = plan;
+    const late = new Error(`${host}:${port} doesn't answer within ${timeoutMs} ms`);
+    const limit = setTimeout(() => reject(late), timeoutMs);
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new Error(`${host}:${port} can't be reached (${error.code ?? error.message})`)),
+    );
     socket.connect(plan.port, plan.host, () => {
       clearTimeout(limit);
-      socket.off('error', reject);
+      socket.removeAllListeners('error');
       resolve();
     });
   });
@@ -94,7 +98,10 @@ async function openSerial(plan: ModbusPlan): Promise<Opened> {
   if (serial === undefined) throw new Error('the plan has no settings of the line');
   const { baudRate, parity, silentMs } = serial;
   const opener = new Modbus();
-  await opener.connectRTUBuffered(plan.host, { baudRate, parity });
+  await opener.connectRTUBuffered(plan.host, { baudRate, parity }).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message.replace(/^Error: /, '') : String(error);
+    throw new Error(`"${plan.host}" can't be opened (${why})`);
+  });
   const port: unknown = Reflect.get(Reflect.get(opener, '_port'), '_client');
   if (!isSerialPort(port)) throw new Error('the library has no serial port of its own');
   const guard = new Guard(plan);

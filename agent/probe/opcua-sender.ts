@@ -18,7 +18,12 @@ async function main(): Promise<void> {
   if (plan.protocol !== 'opcua') throw new Error('this process asks OPC UA servers only');
   tellWrites();
   const client = openClient(plan);
-  await client.connect(plan.endpointUrl);
+  await client.connect(plan.endpointUrl).catch((error: unknown) => {
+    // The library writes several lines for its own users; of them only the system's word counts.
+    const code = /\bE[A-Z]{3,}\b/.exec(error instanceof Error ? error.message : '')?.[0];
+    const why = code ?? 'it does not answer as an OPC UA server';
+    throw new Error(`${plan.endpointUrl} can't be reached (${why}).`);
+  });
   await tellEndpoints(client);
   await tellServers(client);
   if (plan.hasSession) await tellBuildInfo(client);

@@ -6,7 +6,12 @@ import { escapeText } from '../../agent/platform/wire-text.ts';
 import type { Receipt } from '../../protocols/uplink/messages.ts';
 import { ADVISORIES_FOLDER, currentAdvisories } from '../advise.ts';
 import { AgentRegistry } from '../agent-registry.ts';
-import { exportArchive, importArchive, writeReceipts } from '../archive-file.ts';
+import {
+  checkReceiptsPlace,
+  exportArchive,
+  importArchive,
+  writeReceipts,
+} from '../archive-file.ts';
 import { loadHubConfig } from '../config.ts';
 import { openStore } from '../open-store.ts';
 import { openReader } from '../reader.ts';
@@ -40,6 +45,7 @@ export async function importFile(
   options: ArchiveOptions & { readonly receipts?: string },
 ): Promise<number> {
   const config = loadHubConfig(options.config);
+  if (options.receipts !== undefined) checkReceiptsPlace(options.receipts);
   const clock = new SystemClock();
   const log = await openLog(config.logLevel);
   const store = await openStore(config.database);

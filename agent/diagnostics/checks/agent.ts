@@ -18,10 +18,14 @@ export function agentChecks(facts: DoctorFacts): Finding[] {
 }
 
 /** A site that listens to serial lines alone needs no capture socket. */
-function permissionChecks({ canCapture, status, wanted }: DoctorFacts): Finding[] {
+function permissionChecks(facts: DoctorFacts): Finding[] {
+  const { canCapture, status, wanted, isSocketForbidden } = facts;
   if (wanted?.interfaces.length === 0) return [];
   if (canCapture || status?.isCapturing === true) return [good('permission', 'may capture')];
-  if (status !== undefined) return [unknown('permission', 'not tested by this user')];
+  // An agent of another user has what it needs, or says so itself.
+  if (status !== undefined || isSocketForbidden) {
+    return [unknown('permission', 'not tested by this user')];
+  }
   return [
     fault('permission', 'may not capture', {
       cause: 'This user may not open a capture socket (CAP_NET_RAW is missing).',

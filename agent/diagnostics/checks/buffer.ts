@@ -19,6 +19,9 @@ const NEW_EPOCH_DAYS = 7;
 /** A younger agent has not written for long enough to say anything about a day. */
 const UPTIME_SECONDS_MIN = 600;
 
+/** To this user; the agent's own user may look in. */
+const CLOSED = "the folder is another user's";
+
 export function bufferChecks(facts: DoctorFacts): Finding[] {
   const { disk, status, wanted } = facts;
   if (wanted === undefined) return [];
@@ -33,6 +36,7 @@ export function bufferChecks(facts: DoctorFacts): Finding[] {
 function diskChecks(disk: DiskFacts, { status, wanted, buffer: kept }: DoctorFacts): Finding[] {
   const freeMiB = Math.floor(disk.freeBytes / MIB);
   const isForeign = disk.isOfOther === true;
+  if (isForeign && disk.totalBytes === 0) return [unknown('disk', CLOSED)];
   if (disk.error !== undefined || (!disk.isWritable && !isForeign && status === undefined)) {
     const detail = disk.error ?? 'this user may not write there';
     return [
@@ -146,7 +150,7 @@ function stateChecks(
     ];
   }
   if (buffer === undefined) {
-    const why = disk?.isOfOther === true ? "the folder is another user's" : 'no buffer yet';
+    const why = disk?.isOfOther === true ? CLOSED : 'no buffer yet';
     return [unknown('buffer', why, ['disk', 'agent'])];
   }
   const { epochReason, epochBeganMs } = buffer;

@@ -50,7 +50,7 @@ function lineCheck({ name }: SerialFacts, { status }: DoctorFacts): Finding {
   if (bytesMissed > 0) {
     return warning(check, figure, {
       cause: `The gateway did not read "${name}" in time, and the driver lost bytes.`,
-      remedy: 'Look at the load of the gateway.',
+      remedy: 'See what else loads the gateway (top); give the adapter a USB port of its own.',
     });
   }
   const age = seen.lastFrameAgeSeconds;

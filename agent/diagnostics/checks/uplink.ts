@@ -163,7 +163,7 @@ function connectedCheck({ broker, fault: told }: UplinkStatus): Finding {
   return warning('uplink:connection', told.code, {
     cause: told.problem,
     remedy: told.remedy,
-    dependsOn: ['refused', 'clock', 'certificate'],
+    dependsOn: ['revoked', 'refused', 'clock', 'certificate'],
   });
 }
 
@@ -180,6 +180,7 @@ function failedStep({ step, detail, tookMs, code }: UplinkStep, broker: string):
 /** Name and TCP fail without any certificate, and the broker's chain without ours. */
 function dependenciesOf(step: UplinkStep['step'], code = ''): readonly string[] {
   if (isOfTime(code)) return ['clock', 'certificate'];
+  if (isRevocation(code)) return ['revoked'];
   if (step === 'name' || step === 'tcp' || BROKER_CERTIFICATE.test(code)) return [];
   return ['enrolment', 'certificate'];
 }
@@ -215,12 +216,17 @@ function tlsRemedy(code = ''): string {
     return "Check this gateway's clock first; then the broker needs a new certificate.";
   }
   if (isRevocation(code)) {
-    return 'Ask at the hub why. A gateway in good standing is enrolled anew ("fieldtap enroll").';
+    return REMEDY_REVOKED;
   }
   return code.includes('_ALERT_')
     ? 'Take client-cert.pem anew from the hub ("fieldtap enroll"): it is not of its authority.'
     : 'Check that ca.pem is of this hub, and that its certificate bears this name.';
 }
+
+/** A revoked key can't ask for a certificate, nor announce its successor. */
+const REMEDY_REVOKED =
+  'Ask at the hub why. A gateway in good standing gets a new key: stop the agent, "fieldtap ' +
+  'factory-reset --keep-buffer --yes", then "fieldtap enroll --replaces" with its old id.';
 
 /** OpenSSL's word for the alert certificate_revoked (RFC 8446, section 6.2). */
 export function isRevocation(code: string): boolean {
@@ -258,7 +264,16 @@ function lateReceipt(figure: string, uplink: UplinkStatus | undefined): Finding 
         ? 'The broker takes our messages, and the hub does not confirm them.'
         : 'The hub has not confirmed what this gateway signed.',
     remedy: 'Ask whether the hub runs and knows this agent. Nothing is lost here.',
-    dependsOn: ['uplink:', 'enrolment', 'certificate', 'clock', 'agent', 'buffer', 'disk'],
+    dependsOn: [
+      'revoked',
+      'uplink:',
+      'enrolment',
+      'certificate',
+      'clock',
+      'agent',
+      'buffer',
+      'disk',
+    ],
   });
 }
 
@@ -269,9 +284,9 @@ function refusalChecks({ status, buffer }: DoctorFacts): Finding[] {
   const figure = `${count} refused${reasons.length > 0 ? `: ${reasons.join(', ')}` : ''}`;
   if (reasons.includes('revoked')) {
     return [
-      fault('refused', figure, {
+      fault('revoked', figure, {
         cause: "The hub has revoked this agent's key: it takes nothing that is signed with it.",
-        remedy: 'Ask at the hub why. A gateway in good standing is enrolled anew.',
+        remedy: REMEDY_REVOKED,
       }),
     ];
   }
@@ -291,12 +306,31 @@ function refusalChecks({ status, buffer }: DoctorFacts): Finding[] {
       }),
     ];
   }
+  if (reasons.length > 0 && reasons.every((reason) => SET_ASIDE_HERE.has(reason))) {
+    return [
+      warning('refused', figure, {
+        cause: `Messages were set aside by this gateway itself: ${causesOf(reasons)}.`,
+        remedy: 'Nothing has to be done: they are kept until room is needed, and never sent.',
+      }),
+    ];
+  }
   return [
     warning('refused', figure, {
       cause: 'The hub refused signed messages; they are kept here.',
       remedy: 'Ask at the hub for the reason.',
     }),
   ];
+}
+
+/** Reasons of the buffer's own, and no hub's. */
+const SET_ASIDE_HERE = new Map([
+  ['foreignAgent', 'a former key has signed them'],
+  ['storedUnproven', 'the hub has others under their numbers, from before a restore'],
+  ['damagedOnDisk', 'they were damaged on the disk'],
+]);
+
+function causesOf(reasons: readonly string[]): string {
+  return reasons.map((reason) => SET_ASIDE_HERE.get(reason) ?? reason).join('; ');
 }
 
 /** For whoever wants to know whether the credentials are worth a try. */

@@ -19,6 +19,6 @@ export const PROBE_FAULTS: FaultArea = {
     { code: 'PROBE_TIMED_OUT', problem: "the sender didn't end in time and was ended", remedy: 'try again; report it if it lasts' },
     { code: 'PROBE_NOT_STARTED', problem: 'the sender could not be started', remedy: 'report it with the version' },
     { code: 'PROBE_ENDED_EARLY', problem: 'the sender ended before it was done', remedy: 'try again; report it if it lasts' },
-    { code: 'PROBE_NOT_NOTED', problem: 'what was sent could not be noted in the state folder', remedy: "run it as the agent's user or root" },
+    { code: 'PROBE_NOT_NOTED', problem: 'the state folder may not be written, so what is sent could not be noted; nothing was sent', remedy: "run it as the agent's user or root" },
   ],
 };
