@@ -13,11 +13,11 @@ import {
   beginEpoch,
   currentEpoch,
   type Epoch,
-  markOf,
   messagesBehind,
   reasonForNewEpoch,
 } from './epochs.ts';
-import { LossBook, type StatementFacts } from './losses.ts';
+import { hubLostFacts, LossBook, type StatementFacts } from './losses.ts';
+import { MarkedCommits } from './marked-commits.ts';
 import { type Appended, type ChainPosition, type ChainSigner, Outbox } from './outbox.ts';
 import { prepared } from './prepared.ts';
 import { ReceiptBook, type ReceiptOutcome } from './receipt-book.ts';
@@ -61,6 +61,7 @@ export class BufferSession {
   readonly #database: Database;
   readonly #book: ReceiptBook;
   readonly #mark: SignedMark;
+  readonly #commits: MarkedCommits;
   readonly #losses: LossBook;
   readonly #room: Room;
   #epoch: Epoch;
@@ -87,6 +88,7 @@ export class BufferSession {
       this.outbox = new Outbox(opened.database);
       this.reports = new ReportStore(opened.database);
       this.state = new StateStore(opened.database, () => this.hasRoom());
+      this.#commits = new MarkedCommits(opened.database, this.outbox, mark);
       this.#losses = new LossBook(opened.database);
       this.#room = new Room(opened.database, options, this.outbox, this.reports, (name, amount) =>
         this.count(name, amount),
@@ -104,7 +106,7 @@ export class BufferSession {
     if (former !== undefined && former !== signer.agentId) {
       this.#beginEpoch('factoryReset', false);
     }
-    this.#database.transaction(() => {
+    this.#commits.run(() => {
       this.#database
         .prepare('UPDATE epoch SET agentId = ? WHERE epoch = ?')
         .run(signer.agentId, this.#epoch.epoch);
@@ -112,7 +114,7 @@ export class BufferSession {
       for (const stream of streams) {
         this.outbox.begin(this.#epoch, stream, signer, this.#options.clock.wallMs());
       }
-    })();
+    });
     this.#epoch = { ...this.#epoch, agentId: signer.agentId };
     this.tellLosses(signer);
   }
@@ -120,11 +122,11 @@ export class BufferSession {
   /** What waits, the loss of what could wait no longer, and the wear, in one transaction. */
   record(staged: StagedReports, wear: WearMeter, signer: ChainSigner | undefined): void {
     const hasRoom = this.#room.makeForObservations();
-    this.#database.transaction(() => {
+    this.#commits.run(() => {
       this.#recordStaged(staged, hasRoom);
       this.#saveWear(wear);
       this.#tellLosses(signer);
-    })();
+    });
   }
 
   append(
@@ -134,7 +136,7 @@ export class BufferSession {
     { alerted, staged, wear }: AppendedWith,
   ): Appended {
     const hasRoom = staged === undefined || this.#room.makeForObservations();
-    const appended = this.#database.transaction(() => {
+    const appended = this.#commits.run(() => {
       if (staged !== undefined) this.#recordStaged(staged, hasRoom);
       if (alerted !== undefined) this.reports.markAlerted(alerted.rowId);
       const messages = this.outbox.append(this.#epoch, stream, signer, this.#nowMs(), (position) =>
@@ -143,7 +145,7 @@ export class BufferSession {
       this.#saveWear(wear);
       this.#tellLosses(signer);
       return messages;
-    })();
+    });
     return appended[appended.length - 1];
   }
 
@@ -154,15 +156,15 @@ export class BufferSession {
 
   /** A loss that somebody else has found. */
   recordLoss(facts: StatementFacts, signer: ChainSigner | undefined): void {
-    this.#database.transaction(() => {
+    this.#commits.run(() => {
       this.#losses.record(facts, this.#nowMs());
       this.#tellLosses(signer);
-    })();
+    });
   }
 
   /** Signs what is still to be told, where the signer can. */
   tellLosses(signer: ChainSigner): void {
-    this.#database.transaction(() => this.#tellLosses(signer))();
+    this.#commits.run(() => this.#tellLosses(signer));
   }
 
   read(id: number): ReadResult {
@@ -179,17 +181,20 @@ export class BufferSession {
       })();
       return { kind: 'gone' };
     }
-    if (row.epoch === this.#epoch.epoch) this.#raiseMark(row.stream, row.sequence);
+    if (row.epoch === this.#epoch.epoch) this.#commits.raise(row.stream, row.sequence);
     return { kind: 'message', message: row.message };
   }
 
   applyReceipt(receipt: Receipt, signer: ChainSigner | undefined): ReceiptOutcome {
-    const outcome = this.#database.transaction(() => {
-      const nowMs = this.#options.clock.wallMs();
+    const outcome = this.#commits.run(() => {
+      const nowMs = this.#nowMs();
       const applied = this.#book.apply(receipt, this.#epoch.epoch, nowMs);
       if (applied.kind === 'fork') this.count('forks', 1);
+      const lost = applied.kind === 'applied' ? applied.lostByHub : [];
+      for (const range of lost) this.#losses.record(hubLostFacts(receipt, range), nowMs);
+      if (lost.length > 0) this.#tellLosses(signer);
       return applied;
-    })();
+    });
     if (outcome.kind === 'ahead') {
       this.#beginEpoch('restored', false);
       if (signer !== undefined) this.signAs(signer, [receipt.stream]);
@@ -226,11 +231,11 @@ export class BufferSession {
     losses: readonly StatementFacts[],
     signer: ChainSigner | undefined,
   ): void {
-    this.#database.transaction(() => {
+    this.#commits.run(() => {
       this.#database.prepare('UPDATE salvage SET outcome = ? WHERE path = ?').run(outcome, path);
       for (const facts of losses) this.#losses.record(facts, this.#nowMs());
       this.#tellLosses(signer);
-    })();
+    });
   }
 
   /** Rows that a check has found to be no longer what was written. */
@@ -239,11 +244,11 @@ export class BufferSession {
     signer: ChainSigner | undefined,
   ): void {
     for (const id of damaged.outbox) this.read(id);
-    this.#database.transaction(() => {
+    this.#commits.run(() => {
       const losses = removeDamagedRows(this.#database, damaged);
       for (const facts of losses) this.#losses.record(facts, this.#nowMs());
       this.#tellLosses(signer);
-    })();
+    });
   }
 
   /** Evicts old evidence where the quota asks for it; true: there is room for what isn't signed. */
@@ -303,7 +308,7 @@ export class BufferSession {
     if (reason !== undefined) return this.#beginEpoch(reason, true);
     const epoch = currentEpoch(this.#database);
     if (epoch === undefined) throw new Error('a buffer without an epoch');
-    if (this.#mark.mark?.epoch !== epoch.epoch) this.#writeMark();
+    if (this.#mark.mark?.epoch !== epoch.epoch) this.#commits.write();
     return epoch;
   }
 
@@ -330,7 +335,7 @@ export class BufferSession {
       if (reason === 'restored' && left !== undefined) this.#recordBehind(left);
       return beginEpoch(this.#database, reason, left, this.#options.random, this.#nowMs());
     })();
-    this.#writeMark();
+    this.#commits.write();
     return this.#epoch;
   }
 
@@ -344,17 +349,6 @@ export class BufferSession {
     for (const { epoch, stream, lastSequence } of foreign) {
       this.outbox.refuse(epoch, stream, 1, lastSequence, FOREIGN_AGENT);
     }
-  }
-
-  /** Before the first publication of a message, its sequence is on the disk outside as well. */
-  #raiseMark(stream: Stream, sequence: number): void {
-    const marked = this.#mark.mark?.streams[stream - 1].sequence ?? 0;
-    if (marked < sequence) this.#writeMark();
-  }
-
-  #writeMark(): void {
-    const heads = markOf(this.#database);
-    if (heads !== undefined) this.#mark.write(heads);
   }
 
   #recordStaged(staged: StagedReports, hasRoom: boolean): void {

@@ -2,7 +2,16 @@
  * Opens the SQLite file so that a commit survives a power cut: WAL with `synchronous=FULL` lost 0
  * of 1,500 acknowledged rows in 60 cuts where NORMAL lost up to 1,490 (docs/benchmarks).
  */
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { OperatorFault } from '../agent/platform/operator-fault.ts';
@@ -62,7 +71,7 @@ export function openDatabase(
 
 /** For commands without a running agent. Throws OperatorFault. */
 export function openDatabaseReadOnly(path: string): Database {
-  if (!existsSync(path)) throw missingFault(path);
+  checkReadable(path);
   try {
     const database = new Sqlite(path, { readonly: true, fileMustExist: true });
     try {
@@ -144,6 +153,22 @@ function unusedPath(wanted: string): string {
   let path = wanted;
   for (let number = 2; existsSync(path); number++) path = `${wanted}-${number}`;
   return path;
+}
+
+/** A folder that is closed to this user is not an empty one. */
+function checkReadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code !== 'EACCES') throw missingFault(path);
+    throw new OperatorFault({
+      code: 'BUFFER_UNOPENABLE',
+      problem: `This user may not read the buffer "${path}".`,
+      remedy: 'Run it as the user of the agent, or as root.',
+      cause,
+    });
+  }
 }
 
 function missingFault(path: string): OperatorFault {

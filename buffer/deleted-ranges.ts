@@ -21,6 +21,9 @@ export interface GoneRange extends SequenceRange {
   readonly count: number;
 }
 
+/** `pending`: those that still wait for their receipt; the others may be lost at the hub. */
+export type Tombstones = 'all' | 'pending';
+
 export interface DeletedFrom {
   readonly epoch: number;
   readonly stream: number;
@@ -34,7 +37,7 @@ export class DeletedRanges {
   readonly #ends: Statement<[number, number, number], number>;
   readonly #below: Statement<[number, number], number>;
   readonly #kept: Statement<[number, number], SequenceRange>;
-  readonly #evicted: Statement<number[], SequenceRange>;
+  readonly #evicted: Readonly<Record<Tombstones, Statement<number[], SequenceRange>>>;
 
   constructor(database: Database) {
     this.#ends = database
@@ -50,14 +53,16 @@ export class DeletedRanges {
     this.#kept = database.prepare(
       'SELECT sequence AS "from", sequence AS "to" FROM refused WHERE id BETWEEN ? AND ?',
     );
-    this.#evicted = database.prepare(
-      `SELECT firstSequence AS "from", lastSequence AS "to" FROM tombstone
-       WHERE id BETWEEN ? AND ? AND epochOf = ?`,
-    );
+    const evicted = `SELECT firstSequence AS "from", lastSequence AS "to" FROM tombstone
+      WHERE id BETWEEN ? AND ? AND epochOf = ?`;
+    this.#evicted = {
+      all: database.prepare(evicted),
+      pending: database.prepare(`${evicted} AND id IN (SELECT id FROM outbox)`),
+    };
   }
 
-  /** Within `from`..`to`, ascending; without what is kept as refused or named by a tombstone. */
-  within(place: DeletedFrom, { from, to }: SequenceRange): SequenceRange[] {
+  /** Within `from`..`to`, ascending; without what is kept as refused or named by `tombstones`. */
+  within(place: DeletedFrom, { from, to }: SequenceRange, tombstones: Tombstones): SequenceRange[] {
     const { epoch, stream, ordinal, cumulative } = place;
     const idOf = (sequence: number): number => messageId(stream, ordinal, sequence);
     const base = idOf(0);
@@ -68,11 +73,13 @@ export class DeletedRanges {
       const begins = Math.max(first, below - base + 1);
       if (begins <= end - base) found.push({ from: begins, to: end - base });
     }
+    const clipped = clip(found, { from, to });
+    if (clipped.length === 0) return [];
     const kept = this.#kept.all(base, idOf(SEQUENCE_MAX));
     const firstOfStream = messageId(stream, 0, 0);
     const lastOfStream = messageId(stream + 1, 0, 0) - 1;
-    const evicted = this.#evicted.all(firstOfStream, lastOfStream, epoch);
-    return subtract(clip(found, { from, to }), [...kept, ...evicted]);
+    const evicted = this.#evicted[tombstones].all(firstOfStream, lastOfStream, epoch);
+    return subtract(clipped, [...kept, ...evicted]);
   }
 }
 

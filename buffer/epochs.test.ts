@@ -67,20 +67,24 @@ test('a WAL that was cut off: what was published and is gone is told by a signed
   second.close();
 });
 
-test('a copy that misses only what nobody has seen goes on in its epoch', () => {
+test('a copy that misses what nobody has seen begins a new epoch too, and names it', () => {
   const path = buffers.newPath();
-  const first = buffers.opened(path);
+  const first = buffers.openedFull(path);
   append(first, 2);
   readAll(first, 2);
   first.close();
   copyFileSync(path, `${path}.image`);
-  const second = buffers.opened(path);
-  const { epoch } = append(second, 2);
+  const second = buffers.openedFull(path);
+  const unseen = append(second, 2);
   second.close();
   copyFileSync(`${path}.image`, path);
   for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
-  const third = buffers.opened(path);
-  assert.deepEqual([append(third, 2).epoch, readAll(third, 2).length], [epoch, 3]);
+  const third = buffers.openedFull(path);
+  assert.notEqual(append(third, 2).epoch, unseen.epoch);
+  const told = readAll(third, 1).find(({ value }) => value.kind === 'statement');
+  const { epochOf, streamOf, from, to } = told?.value ?? {};
+  const { epoch, sequence } = unseen;
+  assert.deepEqual([epochOf, streamOf, from, to], [epoch, 2, sequence, sequence]);
   third.close();
 });
 

@@ -89,7 +89,7 @@ export function reasonForNewEpoch(
   return isBehind(database, mark) ? 'restored' : undefined;
 }
 
-/** Call inside a transaction. `left`: what may have been published before, when that is known. */
+/** Call inside a transaction. `left`: what was signed before, when that is known. */
 export function beginEpoch(
   database: Database,
   reason: EpochReason,

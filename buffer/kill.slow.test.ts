@@ -52,7 +52,11 @@ function write(path: string): void {
   }
 }
 
-/** Lines the child had written completely before it was killed after `delayMs` of work. */
+/** So many lines at least, and then for so long: on any machine there is something to lose. */
+const LINES_MIN = 5;
+const WORK_MS = 100;
+
+/** Lines the child had written completely when it was killed, `delayMs` after the fifth. */
 function killAfter(path: string, delayMs: number): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const child = spawn(
@@ -65,9 +69,12 @@ function killAfter(path: string, delayMs: number): Promise<string[]> {
     );
     let output = '';
     let errors = '';
-    child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), delayMs));
+    let isWorking = false;
     child.stdout.on('data', (bytes) => {
       output += bytes;
+      if (isWorking || output.split('\n').length <= LINES_MIN) return;
+      isWorking = true;
+      setTimeout(() => child.kill('SIGKILL'), delayMs);
     });
     child.stderr.on('data', (bytes) => {
       errors += bytes;
@@ -99,7 +106,7 @@ async function killAgainAndAgain(path: string, seed: number): Promise<number> {
   const random = new SeededRandom(seed);
   const said = new Set<string>();
   for (let kill = 0; kill < KILLS / 2; kill++) {
-    for (const line of await killAfter(path, random.fraction() * 100)) {
+    for (const line of await killAfter(path, random.fraction() * WORK_MS)) {
       assert.ok(!said.has(line), `${line} was signed twice`);
       said.add(line);
     }

@@ -4,7 +4,8 @@
  * one is. No loss is ever told twice or forgotten in between.
  */
 import type { Database, Statement as SqlStatement } from 'better-sqlite3';
-import type { Statement, Tombstone } from '../protocols/uplink/messages.ts';
+import type { Statement, Stream, Tombstone } from '../protocols/uplink/messages.ts';
+import type { GoneRange } from './deleted-ranges.ts';
 import { schemaVersionOf } from './migrations.ts';
 
 /** What a statement says beside its place in the chain. */
@@ -31,6 +32,8 @@ export interface DueLoss {
 
 interface LossRow {
   id: number;
+  /** Null in rows of schema 3: `bufferLost`. */
+  code?: StatementFacts['code'] | null;
   fromUs: number | null;
   toUs: number | null;
   epochOf: number | null;
@@ -39,6 +42,17 @@ interface LossRow {
   lastSequence: number | null;
   count: number | null;
   text: string;
+}
+
+/** The hub no longer has what it had receipted, and neither have we. */
+export function hubLostFacts(
+  { epoch, stream }: { readonly epoch: number; readonly stream: Stream },
+  { from, to, count }: GoneRange,
+): StatementFacts {
+  const place = { epochOf: epoch, streamOf: stream, from, to, count };
+  const range = `Messages ${from} to ${to} of stream ${stream}`;
+  const text = `${range} had the hub's receipt and were deleted.`;
+  return { code: 'hubLost', ...place, text };
 }
 
 /** Writing methods are to be called inside a transaction. */
@@ -56,16 +70,17 @@ export class LossBook {
       .prepare<[], number>('SELECT count(*) FROM loss WHERE toldAs IS NULL')
       .pluck();
     if ((waiting.get() ?? 0) >= LOSSES_DUE_MAX) return;
-    const { fromUs, toUs, epochOf, streamOf, from, to, count, text } = facts;
+    const { code, fromUs, toUs, epochOf, streamOf, from, to, count, text } = facts;
     const whole = (value: number | undefined): number | null =>
       value === undefined ? null : Math.max(0, Math.round(value));
     this.#database
       .prepare(
-        `INSERT INTO loss (recordedMs, fromUs, toUs, epochOf, streamOf, firstSequence,
-           lastSequence, count, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO loss (recordedMs, code, fromUs, toUs, epochOf, streamOf, firstSequence,
+           lastSequence, count, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         nowMs,
+        code,
         whole(fromUs),
         whole(toUs),
         epochOf ?? null,
@@ -103,7 +118,7 @@ export function readLosses(database: Database, lossesMax: number): readonly Stat
 
 function factsOf(row: LossRow): StatementFacts {
   return {
-    code: 'bufferLost',
+    code: row.code ?? 'bufferLost',
     ...(row.fromUs !== null && { fromUs: row.fromUs }),
     ...(row.toUs !== null && { toUs: row.toUs }),
     ...(row.epochOf !== null && { epochOf: row.epochOf }),

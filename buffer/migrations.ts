@@ -181,6 +181,13 @@ const MIGRATIONS: readonly string[] = [
     changedMs INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // 4: a hub that came back from an older copy claims less than it did (receipt-book.ts); what it
+  // has lost is told like the other losses.
+  `
+  ALTER TABLE receipt ADD COLUMN claimedTo INTEGER;
+  ALTER TABLE receipt ADD COLUMN claimedCount INTEGER;
+  ALTER TABLE loss ADD COLUMN code TEXT;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -61,6 +61,12 @@ export interface Appended {
   readonly bytes: number;
 }
 
+interface RefusedRow {
+  id: number;
+  sequence: number;
+  bytes: number;
+}
+
 interface StoredMessage {
   message: Uint8Array;
   sha256: Uint8Array;
@@ -68,6 +74,9 @@ interface StoredMessage {
   stream: Stream;
   sequence: number;
 }
+
+/** Rows of tombstones that have their receipt: what they stand for was evicted, not receipted. */
+const TOMBSTONES_REMEMBERED_MAX = 4096;
 
 const LISTED = 'id, epoch, stream, sequence, bytes, createdMs';
 const ALL = `${LISTED}, sha256, message`;
@@ -91,6 +100,12 @@ export class Outbox {
   readonly #keepHash: Statement<[number]>;
   readonly #keepTombstone: Statement<number[]>;
   readonly #dropTombstones: Statement<[number, number]>;
+  readonly #forgetTombstones: Statement<number[]>;
+  readonly #boundTombstones: Statement<[number]>;
+  readonly #refusedFor: Statement<[string, number, number], RefusedRow>;
+  readonly #restore: Statement<[number]>;
+  readonly #dropRefused: Statement<[number]>;
+  #signedCount = 0;
 
   constructor(database: Database) {
     this.#head = database.prepare(
@@ -135,9 +150,30 @@ export class Outbox {
     );
     this.#keepTombstone = database.prepare('INSERT INTO tombstone VALUES (?, ?, ?, ?, ?, ?)');
     this.#dropTombstones = database.prepare('DELETE FROM tombstone WHERE id BETWEEN ? AND ?');
+    const isReceipted = 'NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.id = tombstone.id)';
+    this.#forgetTombstones = database.prepare(
+      `DELETE FROM tombstone WHERE id BETWEEN ? AND ? AND epochOf = ? AND lastSequence <= ?
+         AND ${isReceipted}`,
+    );
+    this.#boundTombstones = database.prepare(
+      `DELETE FROM tombstone WHERE ${isReceipted}
+         AND id <= (SELECT id FROM tombstone ORDER BY id DESC LIMIT 1 OFFSET ?)`,
+    );
+    this.#refusedFor = database.prepare(
+      'SELECT id, sequence, bytes FROM refused WHERE reason = ? AND id BETWEEN ? AND ?',
+    );
+    this.#restore = database.prepare(
+      `INSERT INTO outbox (${ALL}) SELECT ${ALL} FROM refused WHERE id = ?`,
+    );
+    this.#dropRefused = database.prepare('DELETE FROM refused WHERE id = ?');
     this.#refused = database.prepare(
       `SELECT ${LISTED}, reason FROM refused ORDER BY createdMs DESC, id DESC LIMIT ?`,
     );
+  }
+
+  /** Messages signed since start, those of a transaction that was undone as well. */
+  get signedCount(): number {
+    return this.#signedCount;
   }
 
   /** Signs the next message of the stream; begins the stream first where it is new. */
@@ -204,6 +240,28 @@ export class Outbox {
     return this.#remove(epoch, stream, from, to, reason);
   }
 
+  /** Of those refused for `reason`: sends again the sequences that `isWanted`. */
+  takeBack(
+    epoch: number,
+    stream: Stream,
+    reason: string,
+    isWanted: (sequence: number) => boolean,
+  ): void {
+    const { ordinal, lastSequence } = this.#headOf(epoch, stream);
+    const [firstId, lastId] = [0, lastSequence].map((at) => messageId(stream, ordinal, at));
+    for (const { id, sequence, bytes } of this.#refusedFor.all(reason, firstId, lastId)) {
+      if (!isWanted(sequence)) continue;
+      this.#restore.run(id);
+      this.#dropRefused.run(id);
+      this.#settle.run(-1, -bytes, -1, epoch, stream);
+    }
+  }
+
+  /** The hub has or has passed all of the stream up to `to`: what was evicted there is settled. */
+  forgetTombstones(epochOf: number, stream: Stream, to: number): void {
+    this.#forgetTombstones.run(firstIdOf(stream), firstIdOf(stream + 1) - 1, epochOf, to);
+  }
+
   /** Deletes what a receipt has proved; answers how many. */
   delete(epoch: number, stream: Stream, from: number, to: number): number {
     return this.#remove(epoch, stream, from, to, undefined);
@@ -242,6 +300,7 @@ export class Outbox {
       make(position, facts),
     );
     this.#keepTombstone.run(id, facts.epochOf, facts.from, facts.to, facts.messages, facts.bytes);
+    this.#boundTombstones.run(TOMBSTONES_REMEMBERED_MAX);
     return facts;
   }
 
@@ -271,9 +330,11 @@ export class Outbox {
     const lastId = messageId(stream, ordinal, Math.min(to, lastSequence));
     const { count, bytes } = this.#range.get(firstId, lastId) ?? { count: 0, bytes: 0 };
     if (count === 0) return 0;
-    if (refusedFor !== undefined) this.#copyRefused.run(refusedFor, firstId, lastId);
+    if (refusedFor !== undefined) {
+      this.#copyRefused.run(refusedFor, firstId, lastId);
+      this.#dropTombstones.run(firstId, lastId);
+    }
     this.#delete.run(firstId, lastId);
-    this.#dropTombstones.run(firstId, lastId);
     const refused = refusedFor === undefined ? 0 : count;
     this.#settle.run(count, bytes, refused, epoch, stream);
     return count;
@@ -293,6 +354,7 @@ export class Outbox {
     if (message.byteLength === 0 || message.byteLength > MESSAGE_BYTES_MAX) {
       throw new RangeError(`A message of ${message.byteLength} bytes was to be signed.`);
     }
+    this.#signedCount++;
     const hash = sha256(message);
     const bytes = message.byteLength;
     const id = messageId(stream, head.ordinal, sequence);

@@ -82,11 +82,18 @@ export class ReadOnlyBuffer {
     );
   }
 
-  /** Why the hub refused messages: of the newest of them, each reason once. */
+  /**
+   * Why the hub refused messages: of the newest of them, each reason once. A revoked key is over
+   * with its epoch: another key begins another one.
+   */
   refusedReasons(messagesMax: number): readonly string[] {
     const reasons = this.#read(() =>
       this.#database
-        .prepare<[number], string>('SELECT reason FROM refused ORDER BY createdMs DESC LIMIT ?')
+        .prepare<[number], string>(
+          `SELECT reason FROM refused WHERE reason <> 'revoked'
+             OR epoch = (SELECT epoch FROM epoch ORDER BY ordinal DESC LIMIT 1)
+           ORDER BY createdMs DESC LIMIT ?`,
+        )
         .pluck()
         .all(messagesMax),
     );

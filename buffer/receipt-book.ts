@@ -21,7 +21,10 @@ const HUB_EPOCHS_MAX = 64;
  */
 const REVIVED_AFTER = 8;
 const REASON_CHARACTERS_MAX = 64;
-/** What a former epoch still holds after a restore, and the hub has under a hash we don't know. */
+/**
+ * What a former epoch still holds after a restore, and the hub has under a hash we don't know. Sent
+ * again where a later receipt no longer claims it: the hub was restored as well.
+ */
 const UNPROVEN = 'storedUnproven';
 
 export type ReceiptOutcome =
@@ -32,6 +35,8 @@ export type ReceiptOutcome =
       readonly refused: number;
       /** The hub lives a new life: it may have lost what it had stored before. */
       readonly hubEpochChanged: boolean;
+      /** It doesn't know so itself (a snapshot of the machine): other streams have to be asked. */
+      readonly isHubUnaware: boolean;
       /** Sequences that the hub no longer has and we have deleted on its word. */
       readonly lostByHub: readonly GoneRange[];
     }
@@ -51,6 +56,9 @@ interface ReceiptRow {
   cumulativeSha256: Uint8Array;
   /** Null in rows of schema 1. */
   crc32: number | null;
+  /** What the last receipt claimed: the highest sequence, and how many. Null before schema 4. */
+  claimedTo: number | null;
+  claimedCount: number | null;
 }
 
 interface Claim {
@@ -59,6 +67,16 @@ interface Claim {
   /** `other`: we know the message under another hash. `unknown`: we can't tell. */
   readonly verdict: 'match' | 'unknown' | 'other';
 }
+
+/** What a receipt says of a stream. */
+interface Claimed {
+  readonly highest: number;
+  readonly count: number;
+  /** False: it may have more than fits into a receipt. */
+  readonly isWhole: boolean;
+}
+
+const NO_CLAIMS = { claimedTo: null, claimedCount: null } as const;
 
 /** Every method is to be called inside a transaction. */
 export class ReceiptBook {
@@ -69,7 +87,7 @@ export class ReceiptBook {
   readonly #keepHash: Statement<[number]>;
   readonly #dropHashes: Statement<[number, number]>;
   readonly #markedHash: Statement<[number, number, number], Uint8Array>;
-  readonly #remember: Statement<(number | Uint8Array)[]>;
+  readonly #remember: Statement<(number | Uint8Array | null)[]>;
   readonly #deleted: DeletedRanges;
   /** Receipts of a superseded life since the last one of the newest life. */
   #superseded: { hubEpoch: number; serial: number; inARow: number } | undefined;
@@ -99,14 +117,14 @@ export class ReceiptBook {
     this.#remember = database.prepare(
       `INSERT OR REPLACE INTO receipt
          (epoch, stream, hubEpoch, serial, cumulative, cumulativeSha256, hubTimeMs, appliedMs,
-          crc32)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          crc32, claimedTo, claimedCount)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
   }
 
   /** `currentEpoch`: the one that signs now; older ones only drain. */
   apply(receipt: Receipt, currentEpoch: number, nowMs: number): ReceiptOutcome {
-    const { epoch, stream, cumulative } = receipt;
+    const { epoch, stream } = receipt;
     const head = headOf(this.#database, epoch, stream);
     if (head === undefined) return { kind: 'unknownEpoch' };
     const last = this.#lastReceipt(epoch, stream);
@@ -114,15 +132,18 @@ export class ReceiptBook {
     if (hubEpoch === 'superseded') return { kind: 'old' };
     const isSameHub = last?.hubEpoch === receipt.hubEpoch;
     if (isSameHub && receipt.receiptSerial <= last.serial) return { kind: 'old' };
-    const highest = Math.max(cumulative, ...receipt.have.map((range) => range.to));
-    if (highest > head.lastSequence && epoch === currentEpoch) {
-      return { kind: 'ahead', cumulative: highest };
+    const claimed = claimedBy(receipt);
+    if (claimed.highest > head.lastSequence && epoch === currentEpoch) {
+      return { kind: 'ahead', cumulative: claimed.highest };
     }
     const claims = this.#judgeAll(receipt, last);
     const forked = claims.find((claim) => claim.verdict === 'other');
     if (forked !== undefined) return { kind: 'fork', sequence: forked.to };
 
-    const lostByHub = last === undefined || isSameHub ? [] : this.#lost(receipt, head, last);
+    const isBehind = last !== undefined && (!isSameHub || claimsLess(claimed, last));
+    const lostByHub = isBehind ? this.#lost(receipt, head, last) : [];
+    const isFormer = epoch !== currentEpoch;
+    if (isFormer) this.#outbox.takeBack(epoch, stream, UNPROVEN, unclaimedBy(receipt));
     let refused = 0;
     let deleted = 0;
     for (const each of receipt.refused) {
@@ -131,16 +152,15 @@ export class ReceiptBook {
     }
     for (const { from, to, verdict } of claims) {
       if (verdict === 'match') deleted += this.#delete(receipt, from, to, head);
-      else if (epoch !== currentEpoch) {
-        refused += this.#outbox.refuse(epoch, stream, from, to, UNPROVEN);
-      }
+      else if (isFormer) refused += this.#outbox.refuse(epoch, stream, from, to, UNPROVEN);
     }
-    this.#rememberReceipt(receipt, claims[0].verdict === 'match', last, nowMs);
+    this.#rememberReceipt(receipt, claims[0].verdict === 'match', claimed, last, nowMs);
     return {
       kind: 'applied',
       deleted,
       refused,
-      hubEpochChanged: hubEpoch === 'changed',
+      hubEpochChanged: hubEpoch !== 'current',
+      isHubUnaware: hubEpoch === 'revived' || (isSameHub && lostByHub.length > 0),
       lostByHub,
     };
   }
@@ -151,19 +171,23 @@ export class ReceiptBook {
     if (head === undefined) return [];
     const cumulative = this.#lastReceipt(epoch, stream)?.cumulative ?? 0;
     const place = { epoch, stream, ordinal: head.ordinal, cumulative };
-    return toldRanges(this.#deleted.within(place, { from, to: Math.min(to, head.lastSequence) }));
+    const range = { from, to: Math.min(to, head.lastSequence) };
+    return toldRanges(this.#deleted.within(place, range, 'pending'));
   }
 
   /**
-   * What a former life of the hub had receipted, we have deleted, and the new life doesn't claim.
+   * What was receipted once, we have deleted, and a later receipt doesn't claim: the hub came back
+   * from an older copy, whether it knows so (another hubEpoch) or not.
    * A receipt with as many ranges as fit may have more: then the hub's own request names the holes.
    */
   #lost(receipt: Receipt, head: StreamHeadRow, last: ReceiptRow): readonly GoneRange[] {
-    const { epoch, stream, cumulative, have } = receipt;
+    const { epoch, stream, cumulative, have, hubEpoch } = receipt;
     if (have.length >= RECEIPT_RANGES_MAX) return [];
     const place = { epoch, stream, ordinal: head.ordinal, cumulative: last.cumulative };
     const whole = { from: cumulative + 1, to: head.lastSequence };
-    return toldRanges(subtract(this.#deleted.within(place, whole), have));
+    // What made room was never claimed by this life; another one may have lost the tombstone too.
+    const tombstones = hubEpoch === last.hubEpoch ? 'all' : 'pending';
+    return toldRanges(subtract(this.#deleted.within(place, whole, tombstones), have));
   }
 
   /** The cumulative claim first, then the ranges; a range that runs backwards proves nothing. */
@@ -192,6 +216,7 @@ export class ReceiptBook {
       this.#dropHashes.run(messageId(stream, ordinal, from), lastId);
     }
     if (to > cumulative) this.#keepHash.run(messageId(stream, ordinal, to));
+    else this.#outbox.forgetTombstones(epoch, stream, to);
     return this.#outbox.delete(epoch, stream, from, to);
   }
 
@@ -214,12 +239,17 @@ export class ReceiptBook {
   #rememberReceipt(
     receipt: Receipt,
     isProven: boolean,
+    claimed: Claimed,
     last: ReceiptRow | undefined,
     nowMs: number,
   ): void {
     const { epoch, stream, hubEpoch, receiptSerial, hubTimeMs } = receipt;
     const isHigher = isProven && receipt.cumulative >= (last?.cumulative ?? 0);
     const from = isHigher ? receipt : (last ?? { cumulative: 0, cumulativeSha256: ZERO_SHA256 });
+    // A receipt that can't tell all leaves what the one before it claimed.
+    const isSameHub = last?.hubEpoch === hubEpoch;
+    const told = { claimedTo: claimed.highest, claimedCount: claimed.count };
+    const claims = claimed.isWhole ? told : isSameHub ? last : NO_CLAIMS;
     this.#remember.run(
       epoch,
       stream,
@@ -229,7 +259,9 @@ export class ReceiptBook {
       from.cumulativeSha256,
       hubTimeMs,
       nowMs,
-      checksumOf({ ...from, hubEpoch, serial: receiptSerial }),
+      checksumOf({ ...from, ...claims, hubEpoch, serial: receiptSerial }),
+      claims.claimedTo,
+      claims.claimedCount,
     );
   }
 
@@ -241,7 +273,7 @@ export class ReceiptBook {
       : undefined;
   }
 
-  #meetHub(receipt: Receipt, nowMs: number): 'current' | 'changed' | 'superseded' {
+  #meetHub(receipt: Receipt, nowMs: number): 'current' | 'changed' | 'revived' | 'superseded' {
     const { hubEpoch } = receipt;
     const newest = preparedPluck<[], number>(
       this.#database,
@@ -252,7 +284,8 @@ export class ReceiptBook {
       return 'current';
     }
     const isKnown = this.#database.prepare('SELECT 1 FROM hub_epoch WHERE hubEpoch = ?').pluck();
-    if (isKnown.get(hubEpoch) !== undefined && !this.#isRevived(receipt)) return 'superseded';
+    const wasOver = isKnown.get(hubEpoch) !== undefined;
+    if (wasOver && !this.#isRevived(receipt)) return 'superseded';
     this.#superseded = undefined;
     this.#database.prepare('DELETE FROM hub_epoch WHERE hubEpoch = ?').run(hubEpoch);
     this.#database
@@ -261,6 +294,7 @@ export class ReceiptBook {
     this.#database
       .prepare('DELETE FROM hub_epoch WHERE ordinal <= (SELECT max(ordinal) FROM hub_epoch) - ?')
       .run(HUB_EPOCHS_MAX);
+    if (wasOver) return 'revived';
     return newest === undefined ? 'current' : 'changed';
   }
 
@@ -273,7 +307,31 @@ export class ReceiptBook {
   }
 }
 
+/** Answers whether the receipt says nothing of a sequence. */
+function unclaimedBy({ cumulative, have, refused }: Receipt): (sequence: number) => boolean {
+  return (sequence) =>
+    sequence > cumulative &&
+    !have.some(({ from, to }) => from <= sequence && sequence <= to) &&
+    !refused.some((each) => each.sequence === sequence);
+}
+
+function claimedBy({ cumulative, have }: Receipt): Claimed {
+  return {
+    highest: Math.max(cumulative, ...have.map((range) => range.to)),
+    count: have.reduce((sum, { from, to }) => sum + Math.max(0, to - from + 1), cumulative),
+    isWhole: have.length < RECEIPT_RANGES_MAX,
+  };
+}
+
+/** Within one life of the hub's database, what it has only grows. */
+function claimsLess({ highest, count, isWhole }: Claimed, last: ReceiptRow): boolean {
+  const { claimedTo, claimedCount } = last;
+  if (!isWhole || claimedTo === null || claimedCount === null) return false;
+  return highest < claimedTo || count < claimedCount;
+}
+
 function checksumOf(row: Omit<ReceiptRow, 'crc32'>): number {
-  const { hubEpoch, serial, cumulative, cumulativeSha256 } = row;
-  return crc32(`${hubEpoch} ${serial} ${cumulative} `, crc32(cumulativeSha256));
+  const { hubEpoch, serial, cumulative, cumulativeSha256, claimedTo, claimedCount } = row;
+  const claims = claimedTo === null ? '' : `${claimedTo} ${claimedCount} `;
+  return crc32(`${hubEpoch} ${serial} ${cumulative} ${claims}`, crc32(cumulativeSha256));
 }

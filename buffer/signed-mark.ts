@@ -1,10 +1,10 @@
 /**
- * The highest sequences that may have left the gateway, kept outside the database: if the database
- * comes back from an older copy, the mark is ahead of it and a new epoch begins instead of a fork.
+ * The highest sequences that were signed, kept outside the database: if the database comes back
+ * from an older copy, the mark is ahead of it and a new epoch begins instead of a fork.
  *
- * The mark is raised after the commit and before the first publication. So after a crash it is
- * never ahead of an honest database, and it is ahead of every copy that misses a message which
- * somebody may have seen.
+ * The mark is raised right after the commit, and the first publication waits for it. So after a
+ * crash it is never ahead of an honest database, and it is ahead of every copy that misses a
+ * message. What no one had seen counts as well: else two copies could go on from the same place.
  *
  *    512 bytes a slot, two slots, written in turn (a torn write spoils only the older one):
  *    | magic "FTSM" | generation u32 | epoch u64 | 3 x (sequence u64, sha256 32) | crc32 u32 |
@@ -31,7 +31,7 @@ const STREAMS_COUNT = 3;
 const CRC = STREAMS + STREAMS_COUNT * STREAM_BYTES;
 
 export interface MarkedStream {
-  /** Highest sequence that may have been published; 0 when none. */
+  /** Highest sequence that was signed; 0 when none. */
   readonly sequence: number;
   readonly sha256: Uint8Array;
 }

@@ -65,6 +65,7 @@ export class Ingest {
   #committing: Promise<void> | undefined;
   #whenRoom: (() => void)[] = [];
   readonly #births = new BirthLimit();
+  readonly #revokedTold = new BirthLimit('revokedTold');
   #logWindowStartMs = 0;
   #logLines = 0;
 
@@ -85,7 +86,7 @@ export class Ingest {
   get tables(): readonly TableUse[] {
     const { length: used } = this.#waiting;
     const waiting = { table: 'messagesWaiting', used, max: WAITING_MESSAGES_MAX, evicted: 0 };
-    return [waiting, this.#births.use];
+    return [waiting, this.#births.use, this.#revokedTold.use];
   }
 
   /** Brings the receipts of all these agents again, as their births would. */
@@ -141,8 +142,16 @@ export class Ingest {
         : open(messages);
     return opening.then((entries) => {
       for (const [at, entry] of entries.entries()) this.#countRefused(entry, messages[at].topic);
-      return [...entries, ...births];
+      return [...entries.map((entry) => this.#tellRevoked(entry)), ...births];
     });
+  }
+
+  /** A revoked key is told so once a second: it could fill tables with refusals otherwise. */
+  #tellRevoked(entry: OpenedEntry): OpenedEntry {
+    if (entry.kind !== 'refused' || entry.reason !== 'revoked') return entry;
+    const { agentId, reason, detail } = entry;
+    const isDue = this.#revokedTold.isDue(agentId, this.#parts.clock.monotonicMs());
+    return isDue ? entry : { kind: 'finding', reason, agentId, detail };
   }
 
   async #commit(batch: readonly BatchEntry[]): Promise<void> {

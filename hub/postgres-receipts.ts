@@ -18,6 +18,7 @@ import {
   type TombstonedRange,
   unpackRanges,
 } from './received-ranges.ts';
+import { serialFloor } from './serial-floor.ts';
 import type { MessageKey } from './store.ts';
 
 /** Sequences looked at when ranges were not all kept. */
@@ -75,7 +76,8 @@ export class PostgresReceipts {
         const first = { ...place, sequence: cumulative + 1 };
         await this.#findings.add('gap', 'missing', first, missing, this.#nowMs);
       }
-      const receiptSerial = (serials.get(place.agentId) ?? 0) + 1;
+      const lastSerial = serials.get(place.agentId) ?? 0;
+      const receiptSerial = Math.max(lastSerial + 1, serialFloor(this.#nowMs));
       serials.set(place.agentId, receiptSerial);
       receipts.push({
         kind: 'receipt',

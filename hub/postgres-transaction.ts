@@ -4,7 +4,7 @@
  */
 import type { ClientBase } from 'pg';
 import { RECEIPT_REFUSED_MAX } from '../protocols/uplink/receipt.ts';
-import { droppedText } from './findings-table.ts';
+import { droppedText, findingPlace } from './findings-table.ts';
 import {
   judgeBatch,
   type KnownMessage,
@@ -176,7 +176,7 @@ export class PostgresTransaction {
   async #refuse(key: MessageKey, reason: string, detail: string): Promise<void> {
     const { agentId, epoch, stream, sequence } = key;
     const kind = reason === 'forked' ? 'forked' : 'refused';
-    await this.#findings.add(kind, reason, key, detail, this.#nowMs);
+    await this.#findings.add(kind, reason, findingPlace(key, reason), detail, this.#nowMs);
     await this.#client.query(
       `INSERT INTO refused_message VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT ("agentId", epoch, stream, sequence)

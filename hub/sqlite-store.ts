@@ -9,7 +9,7 @@ import { OperatorFault } from '../agent/platform/operator-fault.ts';
 import { type Random, SystemRandom } from '../agent/platform/random.ts';
 import type { Receipt, RefusedMessage, Stream } from '../protocols/uplink/messages.ts';
 import { RECEIPT_REFUSED_MAX } from '../protocols/uplink/receipt.ts';
-import { droppedText, FindingsTable } from './findings-table.ts';
+import { droppedText, FindingsTable, findingPlace } from './findings-table.ts';
 import { migrateHub } from './hub-schema.ts';
 import {
   judgeBatch,
@@ -32,6 +32,7 @@ import {
   type TombstonedRange,
   unpackRanges,
 } from './received-ranges.ts';
+import { serialFloor } from './serial-floor.ts';
 import type { BatchEntry, CommitResult, HubStore, MessageKey, VerifiedMessage } from './store.ts';
 
 /** Sequences looked at for one receipt; holes further up are told when lower ones have closed. */
@@ -159,7 +160,7 @@ export class SqliteStore implements HubStore {
   #refuse(key: MessageKey, reason: string, detail: string, nowMs: number): void {
     const { agentId, epoch, stream, sequence } = key;
     const kind = reason === 'forked' ? 'forked' : 'refused';
-    this.#findings.add(kind, reason, key, detail, nowMs);
+    this.#findings.add(kind, reason, findingPlace(key, reason), detail, nowMs);
     this.#statements.refuse.run(agentId, epoch, stream, sequence, reason, nowMs);
     const bound = [agentId, epoch, stream];
     this.#statements.pruneRefused.run(...bound, ...bound, RECEIPT_REFUSED_MAX);
@@ -194,7 +195,7 @@ export class SqliteStore implements HubStore {
       refused: this.#hasRefused
         ? this.#statements.refused.all(agentId, epoch, stream, RECEIPT_REFUSED_MAX)
         : [],
-      receiptSerial: this.#statements.nextSerial.get(agentId) ?? 1,
+      receiptSerial: this.#statements.nextSerial.get(agentId, serialFloor(nowMs)) ?? 1,
       hubEpoch: this.#hubEpoch,
       hubTimeMs: nowMs,
     };
@@ -305,9 +306,10 @@ function prepareStatements(database: Database.Database) {
       .prepare<[], number>("SELECT value FROM hub_state WHERE name = 'commits'")
       .pluck(),
     nextSerial: database
-      .prepare<[string], number>(
-        `INSERT INTO receipt_serial VALUES (?, 1)
-         ON CONFLICT DO UPDATE SET receiptSerial = receiptSerial + 1 RETURNING receiptSerial`,
+      .prepare<[string, number], number>(
+        `INSERT INTO receipt_serial VALUES (?, ?) ON CONFLICT DO UPDATE
+           SET receiptSerial = max(receiptSerial + 1, excluded.receiptSerial)
+         RETURNING receiptSerial`,
       )
       .pluck(),
   };

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type { Advisory } from '../../protocols/uplink/messages.ts';
 import { type KeyLookup, openAdvisory } from '../../protocols/uplink/open.ts';
+import type { Layer } from '../../protocols/uplink/refusal.ts';
 import { writeWhole } from '../platform/durable-file.ts';
 import type { Log } from '../platform/log.ts';
 
@@ -27,7 +28,7 @@ export type AdvisoryOutcome =
   | { readonly kind: 'new' | 'known' | 'expired'; readonly known: KnownAdvisory }
   /** A lower revision than the known one, or another content under the same. */
   | { readonly kind: 'rolledBack'; readonly advisory: Advisory; readonly known: KnownAdvisory }
-  | { readonly kind: 'refused'; readonly reason: string };
+  | { readonly kind: 'refused'; readonly layer: Layer; readonly reason: string };
 
 export class AdvisoryBook {
   readonly #path: string;
@@ -57,7 +58,8 @@ export class AdvisoryBook {
   receive(bytes: Uint8Array, sector: string, topic: string, nowMs: number): AdvisoryOutcome {
     const opened = openAdvisory(bytes, this.#keys, sector, topic);
     if (opened.kind === 'refused') {
-      return { kind: 'refused', reason: `${opened.layer}: ${opened.reason}, ${opened.detail}` };
+      const { layer, reason, detail } = opened;
+      return { kind: 'refused', layer, reason: `${layer}: ${reason}, ${detail}` };
     }
     const advisory = opened.message;
     const known = this.#byId.get(advisory.advisoryId);

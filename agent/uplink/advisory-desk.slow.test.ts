@@ -141,11 +141,12 @@ test('a person acknowledges it, by name', () => {
 
 // biome-ignore format: one case per line
 const refused = [
-  { name: 'by a foreign key',                   advisory: sampleAdvisory(9), signer: stranger, reason: /keyUnknown/ },
-  { name: 'an older revision',                  advisory: sampleAdvisory(2), signer: advisor,  reason: /revision 2 after 3/ },
-  { name: 'another content of the same number', advisory: { ...sampleAdvisory(3), advice: 'Do nothing.' }, signer: advisor, reason: /revision 3 after 3/ },
+  { name: 'by a foreign key',                   advisory: sampleAdvisory(9), signer: stranger, reason: /keyUnknown/,          remedy: /advisory-key\.json/ },
+  { name: 'an older revision',                  advisory: sampleAdvisory(2), signer: advisor,  reason: /revision 2 after 3/,  remedy: /stick that was written later/ },
+  { name: 'another content of the same number', advisory: { ...sampleAdvisory(3), advice: 'Do nothing.' }, signer: advisor, reason: /revision 3 after 3/, remedy: /higher revision/ },
+  { name: 'it breaks a rule',                   advisory: { ...sampleAdvisory(9), expiresMs: 1 }, signer: advisor, reason: /rule: timeReversed/, remedy: /version of the hub/ },
 ] as const;
-for (const { name, advisory: bad, signer, reason } of refused) {
+for (const { name, advisory: bad, signer, reason, remedy } of refused) {
   test(`never believed: ${name}`, () => {
     const site = new Site();
     site.receive(advisory);
@@ -154,6 +155,7 @@ for (const { name, advisory: bad, signer, reason } of refused) {
     const { fault, advisoriesRefused } = site.bench.uplink.status();
     assert.deepEqual([fault?.code, advisoriesRefused], ['UPLINK_ADVISORY_REFUSED', 1]);
     assert.match(fault?.problem ?? '', reason);
+    assert.match(fault?.remedy ?? '', remedy);
     assert.equal(site.bench.uplink.advisories()[0].advice, advisory.advice);
     assert.deepEqual(site.answers(), []);
     site.end();

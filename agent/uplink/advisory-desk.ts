@@ -4,6 +4,7 @@
  */
 import type { AppendResult } from '../../buffer/site-buffer.ts';
 import { SECTOR_ALL } from '../../protocols/uplink/advisory.ts';
+import type { Layer } from '../../protocols/uplink/refusal.ts';
 import { parseTopic } from '../../protocols/uplink/topics.ts';
 import type { Log } from '../platform/log.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
@@ -66,13 +67,13 @@ export class AdvisoryDesk {
     switch (outcome.kind) {
       case 'refused':
         this.#refused++;
-        return { fault: refusedFault(outcome.reason) };
+        return { fault: refusedFault(outcome.reason, remedyOf(outcome.layer)) };
       case 'rolledBack': {
         this.#refused++;
         const { advisoryId, revision } = outcome.advisory;
         const known = outcome.known.advisory.revision;
         const why = `"${advisoryId}" revision ${revision} after ${known}`;
-        return { fault: refusedFault(why, REMEDY_OLDER) };
+        return { fault: refusedFault(why, revision === known ? REMEDY_TWICE : REMEDY_OLDER) };
       }
       case 'new': {
         const { advisoryId, revision, tlp, headline } = outcome.known.advisory;
@@ -167,10 +168,19 @@ export class AdvisoryDesk {
 
 const REMEDY_FOREIGN =
   "Compare advisory-key.json with the hub's; if they are the same, someone else sent it.";
+const REMEDY_UNREADABLE =
+  "The hub's own key has signed it: bring this gateway to the version of the hub, or tell the hub.";
 const REMEDY_OLDER =
   'The newer revision stays. Take a stick that was written later, or ask the hub who sends it.';
+const REMEDY_TWICE =
+  'The first content stays. Ask the hub: a changed advisory needs a higher revision.';
 
-function refusedFault(reason: string, remedy: string = REMEDY_FOREIGN): OperatorFault {
+/** Only what didn't verify can be by a foreign key. */
+function remedyOf(layer: Layer): string {
+  return layer === 'signature' ? REMEDY_FOREIGN : REMEDY_UNREADABLE;
+}
+
+function refusedFault(reason: string, remedy: string): OperatorFault {
   return new OperatorFault({
     code: 'UPLINK_ADVISORY_REFUSED',
     problem: `An advisory was not believed (${reason}).`,

@@ -3,7 +3,8 @@
  * is gone is said in a signed statement, and a request is answered once, however often it comes.
  */
 
-import type { StatementFacts } from '../../buffer/losses.ts';
+import type { GoneRange } from '../../buffer/deleted-ranges.ts';
+import { hubLostFacts } from '../../buffer/losses.ts';
 import type { AppendResult, SiteBuffer } from '../../buffer/site-buffer.ts';
 import { encodePcapHeader, encodePcapRecord } from '../../protocols/pcap/pcap-write.ts';
 import { EVIDENCE_PART_BYTES_MAX } from '../../protocols/uplink/evidence.ts';
@@ -36,11 +37,6 @@ export interface HubRequestsOptions {
   readonly messageBytesMax: () => number;
 }
 
-/** Messages that had the hub's receipt; `count` of them in the range. */
-export interface LostRange extends ResendRange {
-  readonly count: number;
-}
-
 export class HubRequests {
   readonly #options: HubRequestsOptions;
   readonly #answered = new Set<string>();
@@ -65,20 +61,16 @@ export class HubRequests {
     return true;
   }
 
+  /** The hub came back from an older copy: it may have lost our answers too. */
+  hubIsOlder(): void {
+    this.#answered.clear();
+  }
+
   /** The hub no longer has what it had receipted, and neither have we: said once. */
-  sayHubLost(range: LostRange): void {
-    const { epoch, stream, from, to, count } = range;
-    const name = `lost ${epoch}/${stream}/${from}-${to}`;
-    if (to < from || this.#answered.has(name)) return;
-    const facts: StatementFacts = {
-      code: 'hubLost',
-      epochOf: epoch,
-      streamOf: stream,
-      from,
-      to,
-      count,
-      text: `Messages ${from} to ${to} of stream ${stream} had the hub's receipt and were deleted.`,
-    };
+  #sayHubLost(place: ResendRange, gone: GoneRange): void {
+    const name = `lost ${place.epoch}/${place.stream}/${gone.from}-${gone.to}`;
+    if (gone.to < gone.from || this.#answered.has(name)) return;
+    const facts = hubLostFacts(place, gone);
     const { buffer, sealer } = this.#options;
     const result = buffer.append(STREAM_ALERTS, (position) => sealer.statement(position, facts));
     if (result.kind === 'appended') this.#remember(name);
@@ -87,10 +79,7 @@ export class HubRequests {
 
   /** What was deleted on a receipt can't be sent again; what was never signed isn't gone. */
   #sayWhatIsGone(range: ResendRange): void {
-    const { epoch, stream } = range;
-    for (const gone of this.#options.buffer.gone(range)) {
-      this.sayHubLost({ epoch, stream, ...gone });
-    }
+    for (const gone of this.#options.buffer.gone(range)) this.#sayHubLost(range, gone);
   }
 
   #sendEvidence({ requestId, detectionId }: EvidenceRequest): void {

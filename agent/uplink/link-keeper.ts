@@ -4,9 +4,11 @@ import type { Log } from '../platform/log.ts';
 import type { OperatorFault } from '../platform/operator-fault.ts';
 import type { Random } from '../platform/random.ts';
 import { Backoff } from './backoff.ts';
+import { BirthAgain } from './birth-again.ts';
 import type { LinkFacts, UplinkLink } from './link.ts';
 
 export interface LinkKeeperOptions {
+  readonly agentId: string;
   readonly link: UplinkLink;
   readonly clock: Clock;
   readonly random: Random;
@@ -20,6 +22,7 @@ export interface LinkKeeperOptions {
 export class LinkKeeper {
   readonly #options: LinkKeeperOptions;
   readonly #backoff: Backoff;
+  readonly #births: BirthAgain;
   #isUp = false;
   #isStopped = false;
   #ups = 0;
@@ -29,6 +32,7 @@ export class LinkKeeper {
   constructor(options: LinkKeeperOptions) {
     this.#options = options;
     this.#backoff = new Backoff(options.random);
+    this.#births = new BirthAgain(options);
   }
 
   get isUp(): boolean {
@@ -52,6 +56,16 @@ export class LinkKeeper {
   /** The hub answered over this link: the next failure begins with short waits again. */
   proveGood(): void {
     this.#backoff.reset();
+  }
+
+  /** The hub may have less than it had: all receipts are wanted, now or with the next link. */
+  wantBirth(): void {
+    this.#births.want();
+  }
+
+  /** Call about once a second. */
+  tick(): void {
+    if (this.#isUp) this.#births.tick();
   }
 
   /** Ends the link and begins a new one at once. */
@@ -78,6 +92,7 @@ export class LinkKeeper {
         if (this.#isStopped) return;
         this.#isUp = true;
         this.#ups++;
+        this.#births.linkUp();
         this.#fault = undefined;
         log.info({ receiveMaximum: facts.receiveMaximum }, 'uplinkConnected');
         onUp(facts);

@@ -50,9 +50,13 @@ class Watched {
   }
 }
 
+const PATIENCE_MS = 30_000;
+/** A close of 100 ms on a busy machine; one that waited for the broker would never end. */
+const CLOSE_MS_MAX = 10_000;
+
 async function until(isTrue: () => boolean, what: string): Promise<void> {
   for (let waitedMs = 0; !isTrue(); waitedMs += 5) {
-    assert.ok(waitedMs < 5000, `waited in vain for ${what}`);
+    assert.ok(waitedMs < PATIENCE_MS, `waited in vain for ${what}`);
     await sleep(5);
   }
 }
@@ -183,7 +187,7 @@ test('a broker that says nothing does not hold up the close', async () => {
   await until(() => sockets.length > 0, 'the connection');
   const startedMs = performance.now();
   await watched.link.close(100);
-  assert.ok(performance.now() - startedMs < 1000);
+  assert.ok(performance.now() - startedMs < CLOSE_MS_MAX);
   for (const socket of sockets) socket.destroy();
   await new Promise((resolve) => server.close(resolve));
 });
@@ -199,7 +203,7 @@ test('a broker that stops answering is left without its word, and no socket stay
     await sleep(20);
     const startedMs = performance.now();
     await watched.link.close(100);
-    assert.ok(performance.now() - startedMs < 500);
+    assert.ok(performance.now() - startedMs < CLOSE_MS_MAX);
     await until(() => broker.connectedClients === 0, 'the end of the socket');
     const unanswered = await Promise.race([outcome, sleep(50)]);
     assert.notEqual(unanswered?.kind, 'accepted');

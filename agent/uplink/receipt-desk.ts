@@ -3,7 +3,6 @@ import type { SiteBuffer } from '../../buffer/site-buffer.ts';
 import type { Receipt } from '../../protocols/uplink/messages.ts';
 import type { Log } from '../platform/log.ts';
 import type { OperatorFault } from '../platform/operator-fault.ts';
-import type { LostRange } from './hub-requests.ts';
 import { forkFault, refusedFault } from './receipt-faults.ts';
 
 export interface ReceiptHandlers {
@@ -11,10 +10,10 @@ export interface ReceiptHandlers {
   readonly applied: () => void;
   /** What the receipt names is stored there. */
   readonly stored: (receipt: Receipt) => void;
-  /** A new life of the hub. */
+  /** A new life of the hub, or one that claims less than before: what it had, it may not have. */
   readonly hubChanged: () => void;
-  /** It no longer has these, and we have deleted them on its word. */
-  readonly hubLost: (range: LostRange) => void;
+  /** It doesn't know so itself, and won't say what it has of other streams. */
+  readonly hubClaimsLess: () => void;
   readonly show: (fault: OperatorFault) => void;
 }
 
@@ -36,22 +35,28 @@ export class ReceiptDesk {
   }
 
   receive(receipt: Receipt): void {
-    const { applied, stored, hubChanged, hubLost, show } = this.#handlers;
-    const { epoch, stream } = receipt;
+    const { applied, stored, hubChanged, hubClaimsLess, show } = this.#handlers;
+    const { stream, hubEpoch } = receipt;
     const outcome = this.#buffer.applyReceipt(receipt);
     switch (outcome.kind) {
       case 'applied':
         this.#applied++;
         applied();
-        if (outcome.refused > 0) show(refusedFault(outcome.refused));
-        if (outcome.hubEpochChanged) {
-          this.#log.warn(
-            { hubEpoch: receipt.hubEpoch, lost: outcome.lostByHub },
-            'hubEpochChanged',
+        if (outcome.refused > 0) {
+          show(
+            refusedFault(
+              outcome.refused,
+              receipt.refused.map(({ reason }) => reason),
+            ),
           );
-          hubChanged();
         }
-        for (const range of outcome.lostByHub) hubLost({ epoch, stream, ...range });
+        if (outcome.hubEpochChanged || outcome.lostByHub.length > 0) {
+          const lost = outcome.lostByHub;
+          const word = outcome.hubEpochChanged ? 'hubEpochChanged' : 'hubClaimsLess';
+          this.#log.warn({ hubEpoch, stream, lost }, word);
+          hubChanged();
+          if (outcome.isHubUnaware) hubClaimsLess();
+        }
         stored(receipt);
         break;
       case 'fork':

@@ -16,7 +16,18 @@ export function rejectedFault(refused: {
   });
 }
 
-export function refusedFault(count: number): OperatorFault {
+/** `reasons`: those of the receipt (docs/wire-format.md, section 6). */
+export function refusedFault(count: number, reasons: readonly string[]): OperatorFault {
+  if (reasons.includes('revoked')) {
+    return new OperatorFault({
+      code: 'UPLINK_KEY_REVOKED',
+      problem: "The hub has revoked this agent's key: it takes nothing that is signed with it.",
+      remedy:
+        'Ask at the hub why. A gateway in good standing gets a new key: stop the agent, ' +
+        '"fieldtap factory-reset --keep-buffer --yes", then "fieldtap enroll --replaces" with ' +
+        'its old id.',
+    });
+  }
   return new OperatorFault({
     code: 'UPLINK_MESSAGES_REFUSED',
     problem: `The hub refused ${count} signed message(s); they are kept and no longer sent.`,

@@ -240,41 +240,46 @@ slowTest(
   },
 );
 
-test('a refused message is kept for the operator, shown, and not sent again', async () => {
-  const bench = started();
-  bench.summaries(1);
-  bench.link.up();
-  const sent = bench.link.take();
-  for (const each of sent) if (letterOf(each) === 'a') bench.hub.receive(each);
-  bench.receipt(STREAM_ALERTS);
-  const epoch = [...bench.hub.messages.values()][0].message.epoch;
-  bench.receive(
-    sealReceipt(bench.hub.signer, {
-      kind: 'receipt',
-      agentId: bench.agent.signerId,
-      epoch,
-      stream: 2,
-      cumulative: 0,
-      cumulativeSha256: new Uint8Array(32),
-      have: [],
-      refused: [
-        { sequence: 1, reason: 'revoked' },
-        { sequence: 2, reason: 'revoked' },
-      ],
-      receiptSerial: 99,
-      hubEpoch: 77,
-      hubTimeMs: 1,
-    }),
-  );
-  const { fault, refusedMessages, outboxMessages } = bench.uplink.status();
-  assert.deepEqual(
-    [fault?.code, refusedMessages, outboxMessages],
-    ['UPLINK_MESSAGES_REFUSED', 2, 0],
-  );
-  bench.advance(600_000);
-  assert.equal(bench.link.published.length, 0);
-  await ended(bench);
-});
+// biome-ignore format: one case per line
+const refusals = [
+  { reason: 'kindUnknown', code: 'UPLINK_MESSAGES_REFUSED', remedy: /Ask at the hub for the reason/ },
+  { reason: 'revoked',     code: 'UPLINK_KEY_REVOKED',      remedy: /factory-reset --keep-buffer.*enroll --replaces/ },
+] as const;
+for (const { reason, code, remedy } of refusals) {
+  test(`refused as ${reason}: kept for the operator, shown, and not sent again`, async () => {
+    const bench = started();
+    bench.summaries(1);
+    bench.link.up();
+    const sent = bench.link.take();
+    for (const each of sent) if (letterOf(each) === 'a') bench.hub.receive(each);
+    bench.receipt(STREAM_ALERTS);
+    const epoch = [...bench.hub.messages.values()][0].message.epoch;
+    bench.receive(
+      sealReceipt(bench.hub.signer, {
+        kind: 'receipt',
+        agentId: bench.agent.signerId,
+        epoch,
+        stream: 2,
+        cumulative: 0,
+        cumulativeSha256: new Uint8Array(32),
+        have: [],
+        refused: [
+          { sequence: 1, reason },
+          { sequence: 2, reason },
+        ],
+        receiptSerial: 99,
+        hubEpoch: 77,
+        hubTimeMs: 1,
+      }),
+    );
+    const { fault, refusedMessages, outboxMessages } = bench.uplink.status();
+    assert.deepEqual([fault?.code, refusedMessages, outboxMessages], [code, 2, 0]);
+    assert.match(fault?.remedy ?? '', remedy);
+    bench.advance(600_000);
+    assert.equal(bench.link.published.length, 0);
+    await ended(bench);
+  });
+}
 
 test('a PUBACK of 0x80 or more is a fault that is shown, and the message stays', async () => {
   const bench = started();

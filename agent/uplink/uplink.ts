@@ -103,16 +103,18 @@ export class Uplink {
         this.#messageFault = undefined;
         this.#keeper.proveGood();
       },
-      stored: (receipt) => {
-        this.#summaries.receipted(receipt);
+      stored: (receipt) => this.#summaries.receipted(receipt),
+      hubChanged: () => {
+        this.#summaries.forgetBases();
+        this.#requests.hubIsOlder();
       },
-      hubChanged: () => this.#summaries.forgetBases(),
-      hubLost: (range) => this.#requests.sayHubLost(range),
+      hubClaimsLess: () => this.#keeper.wantBirth(),
       show: (fault) => this.#showFault(fault),
     });
     this.#advisories = this.#openAdvisories();
     this.#renewal = this.#openRenewal();
     this.#keeper = new LinkKeeper({
+      agentId: signer.signerId,
       link,
       clock,
       random,
@@ -277,6 +279,7 @@ export class Uplink {
       if (isMore) this.#alerts.sign();
       if (isMore || step !== undefined) this.#publisher.fill();
       this.#renewal?.tick(this.#keeper.isUp);
+      this.#keeper.tick();
       this.#publisher.tick();
     });
   }
@@ -307,9 +310,7 @@ export class Uplink {
   #receiveReceipt(topic: string, bytes: Uint8Array): OperatorFault | undefined {
     const { signer, receiptKeys } = this.#options;
     const opened = openReceipt(bytes, receiptKeys, signer.signerId, topic);
-    if (opened.kind === 'refused') {
-      return this.#reject(opened);
-    }
+    if (opened.kind === 'refused') return this.#reject(opened);
     this.#time.hubSays(opened.receipt.hubTimeMs);
     this.#receipts.receive(opened.receipt);
     this.#publisher.settle();
@@ -320,10 +321,7 @@ export class Uplink {
   #receiveRequest(topic: string, bytes: Uint8Array): void {
     const { signer, receiptKeys } = this.#options;
     const opened = openRequest(bytes, receiptKeys, signer.signerId, topic);
-    if (opened.kind === 'refused') {
-      this.#reject(opened);
-      return;
-    }
+    if (opened.kind === 'refused') return void this.#reject(opened);
     this.#time.hubSays(opened.message.hubTimeMs);
     if (this.#requests.answer(opened.message)) this.#requestsAnswered++;
     this.#publisher.fill();

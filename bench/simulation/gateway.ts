@@ -11,10 +11,11 @@ import { Uplink } from '../../agent/uplink/uplink.ts';
 import { SignedMark } from '../../buffer/signed-mark.ts';
 import { SiteBuffer } from '../../buffer/site-buffer.ts';
 import { type Signer, verificationKey } from '../../protocols/uplink/signature.ts';
+import { parseTopic } from '../../protocols/uplink/topics.ts';
 import { describeMessage } from './describe.ts';
 import { Disk, type DiskImage, type Ending } from './disk.ts';
 import { AGENT_KEY, HUB_KEY } from './keys.ts';
-import type { Ledger, Place } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import { Life } from './life.ts';
 import type { Network } from './network.ts';
 import { observeBuffer, sha256Hex } from './observed-buffer.ts';
@@ -199,9 +200,7 @@ export class Gateway {
     const now = this.#disk.image().get(MARK);
     if (now === undefined) return;
     this.#world.tell('agent: its database is an older copy now');
-    const isMarked = ({ epoch, stream, sequence }: Place): boolean =>
-      epoch === mark.epoch && sequence <= mark.streams[stream - 1].sequence;
-    this.#ledger.restored(order, isMarked);
+    this.#ledger.restored(order);
     this.#disk.install(new Map([...image, [MARK, now]]));
   }
 
@@ -259,7 +258,7 @@ export class Gateway {
       ...link,
       publish: (topic, bytes, done) => {
         const sha256 = sha256Hex(bytes);
-        if (life.isAlive) {
+        if (life.isAlive && !isStatus(topic)) {
           this.#ledger.publish(sha256);
           this.#world.tell(`agent: publishes ${topic.slice(-1)} ${sha256.slice(0, 12)}`);
           this.#world.explain(() => describeMessage(bytes));
@@ -287,6 +286,11 @@ export class Gateway {
       rmSync(running.folder, { recursive: true, force: true });
     });
   }
+}
+
+/** A birth: unsigned, and no message of the chain. */
+function isStatus(topic: string): boolean {
+  return parseTopic(topic)?.kind === 'status';
 }
 
 /** Takes room of the quota, so that few messages reach it. */

@@ -21,6 +21,8 @@ const KEYS = 'keys';
 const AGENTS = 'agents';
 const MARK = `${KEYS}/hub-mark.json`;
 const CALLS_TO_CRASH_MAX = 30;
+/** Of the restores. */
+const SNAPSHOT_SHARE = 0.4;
 
 interface Running {
   readonly life: Life;
@@ -115,10 +117,15 @@ export class HubHost {
     this.#backups.push(this.#disk.image());
   }
 
-  /** The database of an earlier copy; the mark beside the keys stays. Needs a hub that is down. */
+  /**
+   * The database of an earlier copy. The mark beside the keys stays, or goes back with it, as in a
+   * snapshot of the whole machine: then only the agent can notice. Needs a hub that is down.
+   */
   restoreDatabase(): void {
     if (this.#running !== undefined || this.#backups.length === 0) return;
-    this.#world.tell('hub: its database is an older copy now');
+    const isSnapshot = this.#world.chance(SNAPSHOT_SHARE);
+    const what = isSnapshot ? 'whole disk' : 'database';
+    this.#world.tell(`hub: its ${what} is an older copy now`);
     this.#restores += 1;
     const life = this.hubEpoch();
     for (const key of this.keys()) {
@@ -126,8 +133,10 @@ export class HubHost {
     }
     const mark = this.#disk.image().get(MARK);
     const image = new Map(this.#world.random.pick(this.#backups));
-    image.delete(MARK);
-    if (mark !== undefined) image.set(MARK, mark);
+    if (!isSnapshot) {
+      image.delete(MARK);
+      if (mark !== undefined) image.set(MARK, mark);
+    }
     this.#install(image);
   }
 

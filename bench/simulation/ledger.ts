@@ -24,8 +24,8 @@ export interface Promised extends Place {
   readonly call: number;
   /** Still in the outbox, as far as it was looked at. */
   isPending: boolean;
-  /** Why nobody owes it any more: a commit in flight at a crash, or an image nobody can know of. */
-  excuse: 'inFlight' | 'unknowable' | undefined;
+  /** Nobody owes it any more: its commit was in flight at a crash. */
+  isExcused: boolean;
 }
 
 export interface RecordedCase {
@@ -87,7 +87,7 @@ export class Ledger {
       life,
       call: life.calls,
       isPending: true,
-      excuse: undefined,
+      isExcused: false,
     });
   }
 
@@ -165,7 +165,7 @@ export class Ledger {
       if (left.has(name)) continue;
       each.isPending = false;
       if (receipt.refused.some(({ sequence }) => sequence === each.sequence)) continue;
-      if (each.excuse !== undefined) continue;
+      if (each.isExcused) continue;
       if (!covers(receipt, each.sequence)) {
         this.violate(`${name} is gone from the outbox, and no receipt names it`);
       } else if (!this.#isCommitted(receipt, known, each)) {
@@ -181,7 +181,7 @@ export class Ledger {
       made.life === life && made.call >= life.calls - 1;
     this.#isUnsure ||= this.#heardNews !== undefined && isInFlight(this.#heardNews);
     for (const each of this.promises.values()) {
-      if (isInFlight(each)) each.excuse ??= 'inFlight';
+      if (isInFlight(each)) each.isExcused = true;
     }
     for (const each of this.cases.values()) {
       if (isInFlight(each)) each.isExcused = true;
@@ -190,13 +190,11 @@ export class Ledger {
     }
   }
 
-  /** The database is that of `order`; `isMarked`: what the mark beside it knows to have left. */
-  restored(order: number, isMarked: (place: Place) => boolean): void {
+  /** The database is that of `order`. */
+  restored(order: number): void {
     this.#isUnsure = true;
     for (const each of this.promises.values()) {
-      if (each.order <= order) continue;
-      each.isPending = false;
-      if (!isMarked(each)) each.excuse ??= 'unknowable';
+      if (each.order > order) each.isPending = false;
     }
     for (const each of this.cases.values()) {
       if (each.order > order) each.isExcused = true;

@@ -41,8 +41,11 @@ export function judge(ledger: Ledger, hub: HubHost): void {
   judgePromises(ledger, stored, named);
   judgeChains(ledger, bodies, named);
   judgeFindings(ledger, hub);
+  // A crash may leave the alert whose commit was in flight.
+  const alertsStored = new Set(bodies.flatMap(detectionIn));
   for (const { detectionId, alerted, isExcused } of ledger.cases.values()) {
-    if (alerted === undefined && !isExcused) ledger.violate(`case ${detectionId} has no alert`);
+    if (alerted === undefined && !isExcused && !alertsStored.has(detectionId))
+      ledger.violate(`case ${detectionId} has no alert`);
   }
 }
 
@@ -80,7 +83,7 @@ function judgePromises(
   for (const each of ledger.promises.values()) {
     const name = nameOf(each);
     if (stored.get(name)?.sha256.toString('hex') === each.sha256) continue;
-    if (each.excuse !== undefined || isNamed(named, each)) continue;
+    if (each.isExcused || isNamed(named, each)) continue;
     ledger.violate(`${name} was promised, and is neither at the hub nor named as lost`);
   }
   for (const { epoch, stream, sequence, sha256 } of stored.values()) {
@@ -146,12 +149,21 @@ function namesIn({ kind, bytes }: StoredBody): readonly Named[] {
   return isWord ? namesInBytes(bytes) : [];
 }
 
+function detectionIn({ kind, bytes }: StoredBody): readonly string[] {
+  const message = kind === 'alert' ? openedMessage(bytes) : undefined;
+  return message?.kind === 'alert' ? [message.detectionId] : [];
+}
+
 function namesInBytes(bytes: Uint8Array | undefined): readonly Named[] {
-  if (bytes === undefined) return [];
+  const message = bytes === undefined ? undefined : openedMessage(bytes);
+  return message === undefined ? [] : namesOf(message);
+}
+
+function openedMessage(bytes: Uint8Array): AgentMessage | undefined {
   const { algorithm, publicKey } = AGENT_KEY.signer;
   const key = verificationKey(algorithm, publicKey);
   const opened = openAgentMessage(bytes, () => key);
-  return opened.kind === 'opened' ? namesOf(opened.message) : [];
+  return opened.kind === 'opened' ? opened.message : undefined;
 }
 
 function namesOf(message: AgentMessage): readonly Named[] {
