@@ -10,16 +10,24 @@
  */
 import { NO_ANOMALIES } from '../../protocols/decoded.ts';
 import { CLIENT_TO_SERVER, type FlowFacts, SERVER_TO_CLIENT } from '../../protocols/flow.ts';
-import { LENGTH_COUNTS_FROM, PDU, plausibleLengthBytes } from '../../protocols/modbus/mbap.ts';
+import {
+  ADU_BYTES_MAX,
+  LENGTH_COUNTS_FROM,
+  PDU,
+  PROTOCOL_ID,
+  UNIT_ID,
+} from '../../protocols/modbus/mbap.ts';
 import { isOrdinaryRequest, isOrdinaryResponse } from '../../protocols/modbus/ordinary.ts';
 import { FLOW_MODBUS, type FlowTable } from './flow-table.ts';
 import type { ModbusPairing } from './modbus-pairing.ts';
-import { keyOf } from './modbus-request-key.ts';
 import { ReusedTransaction } from './modbus-reused-transaction.ts';
 import type { SegmentContext } from './stream-analyzer.ts';
 
 /** The engine folds a constant of this file, but loads an imported one at each use. */
+const PROTOCOL_AT = PROTOCOL_ID;
+const UNIT_AT = UNIT_ID;
 const PDU_AT = PDU;
+const BYTES_MAX = ADU_BYTES_MAX;
 const LENGTH_FROM = LENGTH_COUNTS_FROM;
 const OF_MODBUS = FLOW_MODBUS;
 const FROM_CLIENT = CLIENT_TO_SERVER;
@@ -33,10 +41,14 @@ const NO_CHECK = -1;
 const FUNCTION_CODE_MASK = 0x7f;
 const EXCEPTION_BIT = 0x80;
 
-/** True when the segment, the next of its direction, was taken; false: nothing has happened. */
+/**
+ * True when the segment, the next of its direction, was taken; false: nothing has happened. `view`
+ * is over `bytes`.
+ */
 export type TakePlainPoll = (
   direction: number,
   bytes: Uint8Array,
+  view: DataView,
   at: number,
   length: number,
 ) => boolean;
@@ -55,14 +67,20 @@ export function createTakePlainPoll(
   const takeRequest = createTakeRequest(pairing, context);
   const takeResponse = createTakeResponse(pairing, context);
 
-  return (direction, bytes, at, length) => {
+  return (direction, bytes, view, at, length) => {
     const slot = direction >> 1;
-    if (state[slot] !== OF_MODBUS || length <= PDU_AT) return false;
-    if (plausibleLengthBytes(bytes, at) + LENGTH_FROM !== length) return false;
+    if (state[slot] !== OF_MODBUS || length <= PDU_AT || length > BYTES_MAX) return false;
+    // The protocol identifier, which is 0, and the length in one word.
+    if (view.getInt32(at + PROTOCOL_AT) !== length - LENGTH_FROM) return false;
     const sender = (direction & 1) === clientSide[slot] ? FROM_CLIENT : FROM_SERVER;
     const flow = facts[slot];
     if (flow === undefined || states[slot * 2 + sender] !== IN_STEP) return false;
-    const key = keyOf(bytes, at);
+    const unitAndFunction = view.getInt16(at + UNIT_AT);
+    // As keyOf (modbus-request-key.ts), from whole words.
+    const key =
+      ((view.getInt16(at) & 0xffff) << 15) |
+      ((unitAndFunction & 0xff00) >> 1) |
+      (unitAndFunction & FUNCTION_CODE_MASK);
     return sender === FROM_CLIENT
       ? takeRequest(slot, flow, key, bytes, at + PDU_AT, length - PDU_AT)
       : takeResponse(slot, flow, key, bytes, at + PDU_AT, length - PDU_AT);

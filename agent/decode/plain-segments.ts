@@ -121,7 +121,7 @@ export function createTakePlainSegment(
     if (((acknowledgment - next[peer]) | 0) > 0) streams.acknowledge(peer, acknowledgment);
     if (length === 0) return true;
     next[direction] = (sequence + length) | 0;
-    if (takePoll(direction, bytes, payload, length)) return true;
+    if (takePoll(direction, bytes, view, payload, length)) return true;
     if (!sink.inOrder(direction, bytes, payload, length)) sequences.forget(direction);
     return true;
   };
