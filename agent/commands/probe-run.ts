@@ -36,12 +36,14 @@ export function runSender(
   const [program, ...words] = partWords(SENDERS[plan.protocol]);
   const questions = plan.protocol === 'modbus' ? plan.questions.length : 6;
   const limitMs = plan.timeoutMs * questions + spareMs;
+  // The library of OPC UA keeps a store in the home folder unless it has none there.
+  const home = plan.protocol === 'opcua' ? plan.storeFolder : '/';
+  const child = startSender(program, words, { PATH: process.env.PATH, HOME: home });
+  if (child === undefined) {
+    result.failed = { code: 'PROBE_NOT_STARTED', problem: `${program} could not be started.` };
+    return Promise.resolve(result);
+  }
   return new Promise((resolve) => {
-    const child = spawn(program, words, {
-      stdio: ['pipe', 'pipe', 'ignore'],
-      // The library of OPC UA keeps a store in the home folder unless it has none there.
-      env: { PATH: process.env.PATH, HOME: plan.protocol === 'opcua' ? plan.storeFolder : '/' },
-    });
     const limit = setTimeout(() => {
       result.failed ??= { code: 'PROBE_TIMED_OUT', problem: `No end within ${limitMs} ms.` };
       child.kill('SIGKILL');
@@ -53,8 +55,8 @@ export function runSender(
       rest = (lines.pop() ?? '').slice(0, LINE_CHARACTERS_MAX);
       for (const line of lines) isDone = take(line, result, onSend) || isDone;
     });
-    child.on('error', (error) => {
-      result.failed ??= { code: 'PROBE_NOT_STARTED', problem: error.message };
+    child.on('error', () => {
+      result.failed ??= { code: 'PROBE_NOT_STARTED', problem: `${program} could not be started.` };
     });
     child.on('close', () => {
       clearTimeout(limit);
@@ -65,6 +67,15 @@ export function runSender(
     child.stdin.on('error', () => {});
     child.stdin.end(JSON.stringify(plan));
   });
+}
+
+/** Undefined where it fails at once; most reasons come later, as an event. */
+function startSender(program: string, words: readonly string[], env: NodeJS.ProcessEnv) {
+  try {
+    return spawn(program, words, { stdio: ['pipe', 'pipe', 'ignore'], env });
+  } catch {
+    return undefined;
+  }
 }
 
 /** True for the last line. */

@@ -99,20 +99,22 @@ test('a sender that does not end in time is ended', async (context) => {
   assert.deepEqual(sent, []);
 });
 
-test('a sender whose program is gone is no silence of the device', async (context) => {
-  const program = process.execPath;
-  context.after(() => {
-    process.execPath = program;
+for (const path of [NOWHERE, '/nowhere/fieldtap']) {
+  test(`a sender whose program is gone (${path}) is no silence of the device`, async (context) => {
+    const program = process.execPath;
+    context.after(() => {
+      process.execPath = program;
+    });
+    process.execPath = path;
+    const plan = {
+      protocol: 'opcua',
+      endpointUrl: 'opc.tcp://127.0.0.1:1',
+      hasSession: false,
+      storeFolder: place(context).folder,
+      timeoutMs: 1000,
+    } as const;
+    const { failed, sent } = await runSender(plan, () => {}, 1000);
+    assert.equal(failed?.code, 'PROBE_NOT_STARTED');
+    assert.deepEqual(sent, []);
   });
-  process.execPath = NOWHERE;
-  const plan = {
-    protocol: 'opcua',
-    endpointUrl: 'opc.tcp://127.0.0.1:1',
-    hasSession: false,
-    storeFolder: place(context).folder,
-    timeoutMs: 1000,
-  } as const;
-  const { failed, sent } = await runSender(plan, () => {}, 1000);
-  assert.equal(failed?.code, 'PROBE_NOT_STARTED');
-  assert.deepEqual(sent, []);
-});
+}
