@@ -1,9 +1,18 @@
 /** The site's key: made once, kept, readable by the agent alone, and a fault when it can't be. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { OperatorFault } from './platform/operator-fault.ts';
 import { SystemRandom } from './platform/random.ts';
 import { openSiteKey } from './site-key.ts';
 
@@ -48,6 +57,17 @@ for (const { name, make, says } of unusable) {
     }
   });
 }
+
+test('a full disk is told as one', () => {
+  const folder = join(root, 'full');
+  mkdirSync(folder);
+  // The key is written under this name first.
+  symlinkSync('/dev/full', join(folder, 'site.key.new'));
+  assert.throws(
+    () => openSiteKey(folder, random),
+    (fault) => fault instanceof OperatorFault && /disk is full/.test(fault.remedy),
+  );
+});
 
 test('a folder that cannot be made is a fault with its path', () => {
   const file = join(root, 'file');

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeWhole } from './platform/durable-file.ts';
+import { diskFullRemedy, writeWhole } from './platform/durable-file.ts';
 import { OperatorFault } from './platform/operator-fault.ts';
 import type { Random } from './platform/random.ts';
 
@@ -21,10 +21,12 @@ export function openSiteKey(folder: string, random: Random): Uint8Array {
     if (key.length === SITE_KEY_BYTES) return key;
     throw new Error(`it has ${key.length} bytes instead of ${SITE_KEY_BYTES}`);
   } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new OperatorFault({
       code: 'SITE_KEY_UNUSABLE',
-      problem: `The site's key "${path}" can't be read or made (${String(cause)}).`,
+      problem: `The site's key "${path}" can't be read or made (${reason}).`,
       remedy:
+        diskFullRemedy(cause) ??
         'Let the agent own the folder of buffer.path. Without the old key the pseudonyms change.',
       cause,
     });

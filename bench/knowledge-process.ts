@@ -13,22 +13,13 @@ import { ModbusCarriers } from '../agent/decode/modbus-carriers.ts';
 import { OpcuaAnalyzer } from '../agent/decode/opcua-analyzer.ts';
 import { TlsAnalyzer } from '../agent/decode/tls-analyzer.ts';
 import { Pipeline } from '../agent/pipeline.ts';
-import type { DecodeSink } from '../protocols/decode-sink.ts';
+import { IGNORING_SINK } from '../protocols/decode-sink.ts';
 import type { FrameBlock, FrameBlockSink } from '../protocols/frame-block.ts';
 import { DIGEST } from './fuzz/null-sink.ts';
 import { holdFrames } from './held-frames.ts';
 
 /** Share of the pieces that were faster than what is told. */
 const BEST_SHARE = 0.1;
-
-const NOTHING: DecodeSink = {
-  modbusTransaction: () => {},
-  opcuaTransaction: () => {},
-  opcuaTransportMessage: () => {},
-  malformed: () => {},
-  gap: () => {},
-  flowEnded: () => {},
-};
 
 // As agent/start.mjs.
 setFlagsFromString('--semi-space-growth-factor=1');
@@ -52,11 +43,11 @@ function nanosecondsOf(blocks: readonly FrameBlock[], sink: FrameBlockSink): num
 function decodeAlone(): FrameBlockSink {
   const counters = createDecodeCounters();
   const analyzers = {
-    modbus: new ModbusCarriers({ flowsMax: 8192 }, NOTHING, counters.modbus),
-    opcua: new OpcuaAnalyzer({ flowsMax: 8192 }, NOTHING, counters.opcua),
-    tls: new TlsAnalyzer(NOTHING),
+    modbus: new ModbusCarriers({ flowsMax: 8192 }, IGNORING_SINK, counters.modbus),
+    opcua: new OpcuaAnalyzer({ flowsMax: 8192 }, IGNORING_SINK, counters.opcua),
+    tls: new TlsAnalyzer(IGNORING_SINK),
   };
-  return new Decoder({}, analyzers, NOTHING, counters);
+  return new Decoder({}, analyzers, IGNORING_SINK, counters);
 }
 
 function observe(remembersRegisters: boolean): FrameBlockSink {

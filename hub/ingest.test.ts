@@ -4,9 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { ManualClock } from '../agent/platform/clock.ts';
-import { silentLog } from '../agent/platform/log.ts';
-import type { Receipt } from '../protocols/uplink/messages.ts';
 import { sealAgentMessage } from '../protocols/uplink/open.ts';
 import { sampleEs256Signer, sampleSigner } from '../protocols/uplink/sample-keys.ts';
 import {
@@ -18,11 +15,10 @@ import {
 import type { Signer } from '../protocols/uplink/signature.ts';
 import { encodeStatus } from '../protocols/uplink/status.ts';
 import { statusTopic, streamTopic } from '../protocols/uplink/topics.ts';
-import { AgentRegistry } from './agent-registry.ts';
 import { readHubStatus } from './hub-status.ts';
-import { Ingest } from './ingest.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import type { HubStore } from './store.ts';
+import { type IngestBench, ingestBench } from './testing/ingest-bench.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hub-ingest-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -44,31 +40,13 @@ function enrol(signer: Signer, more: Record<string, unknown> = {}): void {
 enrol(agent);
 enrol(other);
 
-interface Bench {
-  readonly ingest: Ingest;
+interface Bench extends IngestBench {
   readonly store: SqliteStore;
-  readonly receipts: Receipt[];
-  readonly clock: ManualClock;
-  last(): Receipt;
 }
 
 function bench(path = ':memory:', wrap = (store: HubStore): HubStore => store): Bench {
-  const clock = new ManualClock();
   const store = new SqliteStore(path);
-  const receipts: Receipt[] = [];
-  const ingest = new Ingest({
-    store: wrap(store),
-    registry: new AgentRegistry(folder, clock, silentLog),
-    clock,
-    log: silentLog,
-    publishReceipt: (receipt) => receipts.push(receipt),
-  });
-  const last = (): Receipt => {
-    const receipt = receipts.at(-1);
-    assert.ok(receipt);
-    return receipt;
-  };
-  return { ingest, store, receipts, clock, last };
+  return { ...ingestBench(wrap(store), folder), store };
 }
 
 async function give(hub: Bench, ...indexes: readonly number[]): Promise<void> {

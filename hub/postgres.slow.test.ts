@@ -5,8 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { Client } from 'pg';
-import { ManualClock } from '../agent/platform/clock.ts';
-import { silentLog } from '../agent/platform/log.ts';
 import { testNeeding } from '../hil-tests/needs.ts';
 import type { Receipt } from '../protocols/uplink/messages.ts';
 import { sealAgentMessage } from '../protocols/uplink/open.ts';
@@ -14,12 +12,12 @@ import { sampleSigner } from '../protocols/uplink/sample-keys.ts';
 import { sampleChain, sampleSummary } from '../protocols/uplink/sample-messages.ts';
 import type { Signer } from '../protocols/uplink/signature.ts';
 import { streamTopic } from '../protocols/uplink/topics.ts';
-import { AgentRegistry, writeAgentFile } from './agent-registry.ts';
-import { Ingest } from './ingest.ts';
+import { writeAgentFile } from './agent-registry.ts';
 import { PostgresStore } from './postgres-store.ts';
 import { openReader } from './reader.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import type { HubStore } from './store.ts';
+import { type IngestBench, ingestBench } from './testing/ingest-bench.ts';
 import { startPostgres, type TemporaryPostgres } from './testing/temporary-postgres.ts';
 
 const DAY_MS = 86_400_000;
@@ -38,24 +36,12 @@ async function url(): Promise<string> {
   return postgres.url;
 }
 
-interface Bench {
-  readonly ingest: Ingest;
+interface Bench extends IngestBench {
   readonly store: HubStore;
-  readonly receipts: Receipt[];
-  readonly clock: ManualClock;
 }
 
 function bench(store: HubStore): Bench {
-  const clock = new ManualClock();
-  const receipts: Receipt[] = [];
-  const ingest = new Ingest({
-    store,
-    registry: new AgentRegistry(folder, clock, silentLog),
-    clock,
-    log: silentLog,
-    publishReceipt: (receipt) => receipts.push(receipt),
-  });
-  return { ingest, store, receipts, clock };
+  return { ...ingestBench(store, folder), store };
 }
 
 interface Site {

@@ -4,17 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { ManualClock } from '../agent/platform/clock.ts';
-import { silentLog } from '../agent/platform/log.ts';
-import type { Receipt } from '../protocols/uplink/messages.ts';
 import { sealAgentMessage } from '../protocols/uplink/open.ts';
 import { sampleSigner } from '../protocols/uplink/sample-keys.ts';
 import { sampleChain } from '../protocols/uplink/sample-messages.ts';
 import { streamTopic } from '../protocols/uplink/topics.ts';
-import { AgentRegistry } from './agent-registry.ts';
 import { readHubStatus } from './hub-status.ts';
-import { Ingest } from './ingest.ts';
 import { SqliteStore } from './sqlite-store.ts';
+import { type IngestBench, ingestBench } from './testing/ingest-bench.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hub-revoked-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -30,32 +26,11 @@ function enrol(more: Record<string, unknown> = {}): void {
   writeFileSync(join(folder, `${agentId}.json`), JSON.stringify(facts));
 }
 
-interface Bench {
-  readonly ingest: Ingest;
-  readonly receipts: Receipt[];
-  readonly clock: ManualClock;
-  last(): Receipt;
+function bench(path = ':memory:'): IngestBench {
+  return ingestBench(new SqliteStore(path), folder);
 }
 
-function bench(path = ':memory:'): Bench {
-  const clock = new ManualClock();
-  const receipts: Receipt[] = [];
-  const ingest = new Ingest({
-    store: new SqliteStore(path),
-    registry: new AgentRegistry(folder, clock, silentLog),
-    clock,
-    log: silentLog,
-    publishReceipt: (receipt) => receipts.push(receipt),
-  });
-  const last = (): Receipt => {
-    const receipt = receipts.at(-1);
-    assert.ok(receipt);
-    return receipt;
-  };
-  return { ingest, receipts, clock, last };
-}
-
-async function give(hub: Bench, ...indexes: readonly number[]): Promise<void> {
+async function give(hub: IngestBench, ...indexes: readonly number[]): Promise<void> {
   for (const index of indexes) await hub.ingest.receive(summaries, chain[index].bytes);
   await hub.ingest.flush();
 }

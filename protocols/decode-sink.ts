@@ -71,6 +71,16 @@ export interface DecodeSink {
   otherFrame?(bytes: Uint8Array, sourceMac: number, end: number, timeUs: number): void;
 }
 
+/** Takes everything and does nothing: where only one thing is wanted, or none. */
+export const IGNORING_SINK: DecodeSink = {
+  modbusTransaction: () => {},
+  opcuaTransaction: () => {},
+  opcuaTransportMessage: () => {},
+  malformed: () => {},
+  gap: () => {},
+  flowEnded: () => {},
+};
+
 /** What the layers below TCP brought; every one only rises. */
 export interface CarrierCounters {
   /** Frames that were the copy of another: doubled mirrors, PRP, HSR. Each was left out. */

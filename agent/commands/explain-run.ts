@@ -2,7 +2,7 @@
  * Reads frames through the decode stage and explains those that are wanted, with what came before
  * them in their streams. `replay --explain` wants one; the corpus test wants many in one pass.
  */
-import type { DecodeSink } from '../../protocols/decode-sink.ts';
+import { IGNORING_SINK } from '../../protocols/decode-sink.ts';
 import type { Digest } from '../../protocols/decoded.ts';
 import { clipFields, type ExplainedField, FieldList, hiddenText } from '../../protocols/explain.ts';
 import {
@@ -65,16 +65,16 @@ export class ExplainRun implements FrameBlockSink {
     const counters = createDecodeCounters();
     const { flowsMax } = DECODER_DEFAULTS;
     const analyzers = {
-      modbus: this.#flows.follow(new ModbusCarriers({ flowsMax }, NOBODY, counters.modbus)),
-      opcua: this.#flows.follow(new OpcuaAnalyzer({ flowsMax }, NOBODY, counters.opcua)),
-      tls: new TlsAnalyzer(NOBODY),
+      modbus: this.#flows.follow(new ModbusCarriers({ flowsMax }, IGNORING_SINK, counters.modbus)),
+      opcua: this.#flows.follow(new OpcuaAnalyzer({ flowsMax }, IGNORING_SINK, counters.opcua)),
+      tls: new TlsAnalyzer(IGNORING_SINK),
     };
     const ports = {
       modbusPorts: options.modbusPorts ?? DECODER_DEFAULTS.modbusPorts,
       opcuaPorts: options.opcuaPorts ?? DECODER_DEFAULTS.opcuaPorts,
     };
     this.#opcuaPorts = ports.opcuaPorts;
-    this.#decoder = new Decoder({ flowsMax, ...ports }, analyzers, NOBODY, counters);
+    this.#decoder = new Decoder({ flowsMax, ...ports }, analyzers, IGNORING_SINK, counters);
   }
 
   block(block: FrameBlock): void {
@@ -163,16 +163,6 @@ export class ExplainRun implements FrameBlockSink {
     return list.finish();
   }
 }
-
-/** Nothing but the explanation is wanted. */
-const NOBODY: DecodeSink = {
-  modbusTransaction: () => {},
-  opcuaTransaction: () => {},
-  opcuaTransportMessage: () => {},
-  malformed: () => {},
-  gap: () => {},
-  flowEnded: () => {},
-};
 
 /** Bytes of the payload that its stream had already: their first sight told what they are. */
 function addSeenBefore(list: FieldList, end: number): void {

@@ -26,7 +26,7 @@ import {
   type VerificationKey,
   verificationKey,
 } from '../../protocols/uplink/signature.ts';
-import { writeWhole } from '../platform/durable-file.ts';
+import { diskFullRemedy, writeWhole } from '../platform/durable-file.ts';
 import { OperatorFault } from '../platform/operator-fault.ts';
 import { credentialPath } from '../platform/service-credentials.ts';
 
@@ -77,7 +77,9 @@ export function openAgentIdentity(folder: string): AgentIdentity {
     throw new OperatorFault({
       code: 'UPLINK_AGENT_KEY_UNUSABLE',
       problem: `The agent's key "${path}" can't be read or made (${messageOf(cause)}).`,
-      remedy: 'Let the agent own the folder of uplink.credentials; a new key is a new agent.',
+      remedy:
+        diskFullRemedy(cause) ??
+        'Let the agent own the folder of uplink.credentials; a new key is a new agent.',
       cause,
     });
   }

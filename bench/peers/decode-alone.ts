@@ -9,20 +9,17 @@ import { DECODER_DEFAULTS } from '../../agent/decode/decoder-options.ts';
 import { ModbusCarriers } from '../../agent/decode/modbus-carriers.ts';
 import { OpcuaAnalyzer } from '../../agent/decode/opcua-analyzer.ts';
 import { TlsAnalyzer } from '../../agent/decode/tls-analyzer.ts';
-import type { DecodeSink } from '../../protocols/decode-sink.ts';
+import { type DecodeSink, IGNORING_SINK } from '../../protocols/decode-sink.ts';
 
 let transactionsCount = 0;
 const sink: DecodeSink = {
+  ...IGNORING_SINK,
   modbusTransaction: () => {
     transactionsCount++;
   },
   opcuaTransaction: () => {
     transactionsCount++;
   },
-  opcuaTransportMessage: () => {},
-  malformed: () => {},
-  gap: () => {},
-  flowEnded: () => {},
 };
 const counters = createDecodeCounters();
 const { flowsMax } = DECODER_DEFAULTS;
